@@ -41,6 +41,7 @@ ALLOWED = {
     "scaling_utils.hardware": {"scipy"},
     "scaling_utils.fitting": {"scipy"},
     "scaling_utils.counting": {"scipy"},
+    "scaling_utils.corpora": {"scipy"},
     "scaling_utils.notebook": set(),
 }
 

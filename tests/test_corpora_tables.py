@@ -10,7 +10,7 @@ import pooch
 import pytest
 
 from scaling_utils import corpora
-from scaling_utils.corpora import DataUnavailable, run_table
+from scaling_utils.corpora import DataUnavailable, run_table, tables
 
 SIZES = {"kyo_takano": 234, "epoch_chinchilla": 245, "cs336": 72, "gadre": 104}
 
@@ -21,7 +21,7 @@ CSV = "C,N,D,loss\n6e18,1e9,1e9,2.5\n1.2e19,1e9,2e9,2.25\n"
 def small_table(monkeypatch, tmp_path):
     """A two-run table in place of kyo_takano's, in a folder of its own."""
     source = replace(corpora.SOURCES["kyo_takano"], sha256=hashlib.sha256(CSV.encode()).hexdigest())
-    monkeypatch.setattr(corpora, "SOURCES", MappingProxyType({"kyo_takano": source}))
+    monkeypatch.setattr(tables, "SOURCES", MappingProxyType({"kyo_takano": source}))
     folder = tmp_path / "data"
     (folder / "kyo_takano").mkdir(parents=True)
     (folder / source.file).write_text(CSV)
@@ -135,7 +135,7 @@ def test_download_is_checked_and_kept(small_table, offline, monkeypatch):
     monkeypatch.setattr(pooch.core, "choose_downloader", lambda *args, **kwargs: deliver)
     assert len(run_table("kyo_takano")) == 2
     assert len(run_table("kyo_takano")) == 2
-    assert calls == [corpora.SOURCES["kyo_takano"].address]
+    assert calls == [tables.SOURCES["kyo_takano"].address]
 
 
 def test_wrong_download_is_refused(small_table, offline, monkeypatch):

@@ -20,6 +20,7 @@ from types import MappingProxyType
 import numpy as np
 
 from scaling_utils._check import member
+from scaling_utils.laws.parametric import TRAINING_FLOPS
 
 FOLDER_VARIABLE = "SCALING_DATA"
 
@@ -204,9 +205,9 @@ def _table(name: str, source: Source, path: Path) -> RunTable:
     raw = _read_json(path) if path.suffix == ".json" else _read_csv(path)
     core = {ours: raw[theirs] for ours, theirs in source.columns.items()}
     if "D" not in core:
-        core["D"] = core["C"] / (6 * core["N"])
+        core["D"] = core["C"] / (TRAINING_FLOPS * core["N"])
     if "C" not in core:
-        core["C"] = 6 * core["N"] * core["D"]
+        core["C"] = TRAINING_FLOPS * core["N"] * core["D"]
     other = {key: raw[key] for key in raw if key not in source.columns.values()}
     for column in (*core.values(), *other.values()):
         column.flags.writeable = False
