@@ -19,6 +19,7 @@ _ROOMS = (
     "shapes",
     "counting",
     "models",
+    "training",
     "fitting",
     "corpora",
     "notebook",

@@ -1,0 +1,257 @@
+"""Checkpoints that survive a killed process and refuse damaged files.
+
+A checkpoint is a pair of files in one folder: ``step-000000100.pt``, written by
+``torch.save``, and ``step-000000100.pt.sha256`` in the format of ``sha256sum``. Both are
+written under a temporary name, forced to the disk, and renamed, the hash first. A rename
+happens entirely or not at all, so that a file under its final name is complete, and has
+its hash beside it, whenever the process was killed.
+
+A folder belongs to one run, and to one process at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import warnings
+from collections import OrderedDict
+from pathlib import Path
+
+import torch
+
+from scaling_utils._check import whole
+
+_NAME = re.compile(r"step-(\d{9,})\.pt")
+_HASH_LINE = re.compile(r"([0-9a-f]{64})  (\S+)")
+_PLAIN = (type(None), bool, int, float, str)
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint that cannot be trusted, or that would hide a later one."""
+
+
+class CheckpointWarning(UserWarning):
+    """A damaged checkpoint was passed over in favour of an earlier one."""
+
+
+def save(folder: str | os.PathLike, step: int, state: dict, keep: int = 2) -> Path:
+    """Write the state of a run after ``step`` optimiser steps, so that no crash can spoil it.
+
+    Files that a killed process left behind are removed first, and after the new checkpoint
+    is safe on the disk, those before the last ``keep``. A checkpoint of the same step is
+    replaced; damaged ones of later steps are removed.
+
+    Parameters
+    ----------
+    folder : created if it does not exist.
+    step : optimiser steps done, at least 0.
+    state : nested dicts, lists and tuples of tensors, numbers, strings and None, with
+        random states as tensors (``torch.get_rng_state()``).
+    keep : number of checkpoints that stay, at least 1; 2 leaves an earlier one to go back
+        to when the disk damages the newest.
+
+    Returns
+    -------
+    The path of the ``.pt`` file.
+
+    Raises
+    ------
+    TypeError : the state holds something else, which ``load`` would refuse.
+    CheckpointError : the folder holds a good checkpoint of a later step. To go on from it,
+        call ``latest``; another run needs another folder.
+    OSError : the disk is full or refuses.
+    """
+    step, keep = whole("step", step, at_least=0), whole("keep", keep)
+    if type(state) not in (dict, OrderedDict):
+        raise TypeError(f"state must be a dict, got {type(state).__name__}")
+    _check_storable("state", state)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    _remove_left_overs(folder)
+    _remove_damaged_after(folder, step)
+
+    path = folder / f"step-{step:09d}.pt"
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    data = buffer.getvalue()
+    digests = [hashlib.sha256(data).hexdigest()]
+    old = _good_hash(path)
+    if old is not None:  # until the new data are in place, the old ones count
+        digests.append(old)
+    _replace(_hash_path(path), _hash_text(path, digests))
+    _replace(path, data)
+    if len(digests) > 1:
+        _replace(_hash_path(path), _hash_text(path, digests[:1]))
+
+    for _, old in _found(folder)[keep:]:
+        old.unlink()  # before its hash: a .pt file is never without one
+        _hash_path(old).unlink(missing_ok=True)
+    return path
+
+
+def load(path: str | os.PathLike) -> dict:
+    """Return the state in a checkpoint, its tensors on the CPU, after checking its sha256.
+
+    Nothing in the file is run (``weights_only=True``).
+
+    Raises
+    ------
+    CheckpointError : the file is missing, empty or unreadable; its hash file is missing or
+        malformed; the hash does not fit, as after a flipped bit or a truncation.
+    """
+    path = Path(path)
+    state = _unpack(path, _checked(path)[0])
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{path} holds a {type(state).__name__}, not the dict of a run")
+    return state
+
+
+def latest(folder: str | os.PathLike) -> tuple[int, dict] | None:
+    """Return step and state of the newest good checkpoint; None where there is none at all.
+
+    Each damaged newer one is passed over with a ``CheckpointWarning`` that names the file
+    and the reason.
+
+    Raises
+    ------
+    CheckpointError : there are checkpoints and none is good. Starting over in silence would
+        hide the loss of a run; remove the folder to do so.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise CheckpointError(f"{folder} is a file, not a folder of checkpoints")
+    reasons = []
+    for step, path in _found(folder):
+        try:
+            state = load(path)
+        except CheckpointError as error:
+            reasons.append(str(error))
+            continue
+        for reason in reasons:
+            warnings.warn(f"{reason}; going back to {path.name}", CheckpointWarning, stacklevel=2)
+        return step, state
+    if reasons:
+        raise CheckpointError(f"no checkpoint in {folder} is good: {'; '.join(reasons)}")
+    return None
+
+
+def _found(folder: Path) -> list[tuple[int, Path]]:
+    """Return step and path of all checkpoints, good or not, the newest first."""
+    names = [(_NAME.fullmatch(path.name), path) for path in folder.glob("step-*.pt")]
+    return sorted(((int(name[1]), path) for name, path in names if name), reverse=True)
+
+
+def _hash_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _hash_text(path: Path, digests: list[str]) -> bytes:
+    return "".join(f"{digest}  {path.name}\n" for digest in digests).encode()
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Put ``data`` under the name ``path``, entirely or not at all, and force it to the disk."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    if os.name != "nt":  # Windows cannot open a folder
+        handle = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(handle)  # the new name, too
+        finally:
+            os.close(handle)
+
+
+def _recorded_hashes(path: Path) -> list[str]:
+    """Return the hashes beside ``path``: one, or two if a replacement was interrupted."""
+    beside = _hash_path(path)
+    try:
+        lines = beside.read_bytes().decode("ascii").splitlines()
+    except FileNotFoundError:
+        raise CheckpointError(f"{path} has no hash file {beside.name}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{beside} cannot be read: {error}") from None
+    matches = [_HASH_LINE.fullmatch(line) for line in lines]
+    if not 1 <= len(matches) <= 2 or not all(m and m[2] == path.name for m in matches):
+        raise CheckpointError(f"{beside} does not hold a sha256 of {path.name}")
+    return [match[1] for match in matches]
+
+
+def _checked(path: Path) -> tuple[bytes, str]:
+    """Return what is in the file, and its hash, if that is the recorded one."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise CheckpointError(f"there is no checkpoint {path}") from None
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from None
+    if not data:
+        raise CheckpointError(f"{path} is empty")
+    digest = hashlib.sha256(data).hexdigest()
+    recorded = _recorded_hashes(path)
+    if digest not in recorded:
+        raise CheckpointError(
+            f"{path} is damaged or cut short: its {len(data)} bytes have the sha256 "
+            f"{digest[:12]}..., recorded is {recorded[0][:12]}..."
+        )
+    return data, digest
+
+
+def _unpack(path: Path, data: bytes):
+    try:
+        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever the reader trips over, the file is not ours
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(f"{path} is not a checkpoint of this package: {reason}") from error
+
+
+def _good_hash(path: Path) -> str | None:
+    """Return the hash of a checkpoint, or None if it is missing or damaged."""
+    try:
+        return _checked(path)[1]
+    except CheckpointError:
+        return None
+
+
+def _remove_left_overs(folder: Path) -> None:
+    """Remove what a killed ``save`` leaves: temporary files, and hashes without their data."""
+    for path in folder.glob(".step-*.tmp"):
+        path.unlink()
+    for path in folder.glob("step-*.pt.sha256"):
+        if not path.with_suffix("").exists():
+            path.unlink()
+
+
+def _remove_damaged_after(folder: Path, step: int) -> None:
+    """Remove damaged checkpoints of later steps; a good one there means a mistake."""
+    for later, path in _found(folder):
+        if later > step:
+            if _good_hash(path):
+                raise CheckpointError(
+                    f"step {step} cannot be saved: {folder} holds a good checkpoint of the later "
+                    f"step {later}; resume from it, or use another folder for another run"
+                )
+            path.unlink()
+            _hash_path(path).unlink(missing_ok=True)
+
+
+def _check_storable(place: str, value) -> None:
+    """Raise for what ``torch.load(weights_only=True)`` would refuse, and say where it is."""
+    if type(value) in (dict, OrderedDict):
+        for key, entry in value.items():
+            if type(key) not in _PLAIN:
+                raise TypeError(f"{place} must have plain keys, got {key!r}")
+            _check_storable(f"{place}[{key!r}]", entry)
+    elif type(value) in (list, tuple):
+        for index, entry in enumerate(value):
+            _check_storable(f"{place}[{index}]", entry)
+    elif type(value) not in _PLAIN and not isinstance(value, torch.Tensor):
+        raise TypeError(
+            f"{place} must be a tensor, number, string, None, dict, list or tuple, "
+            f"got {type(value).__module__}.{type(value).__qualname__}"
+        )
