@@ -2,5 +2,6 @@
 
 from scaling_utils.models.gpt import GPT
 from scaling_utils.models.mlp import MLPs
+from scaling_utils.models.ngrams import NeuralNgrams
 
-__all__ = ["GPT", "MLPs"]
+__all__ = ["GPT", "MLPs", "NeuralNgrams"]

@@ -1,0 +1,41 @@
+"""What a sweep can run: a job in, the rows of its recorded runs out.
+
+A job is a dictionary of plain values that says everything about its runs. One job trains
+one shape on one corpus, with all its learning rates and seeds side by side, and gives one
+row for each seed, rate and number of tokens.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+EXPERIMENTS = {
+    "neural_ngrams": "scaling_utils.sweeps.ngrams:neural_ngrams",
+}
+
+
+def resumed(folder: Path):
+    """Return the last good state in ``folder`` (None at a first start) and how to save one."""
+    from scaling_utils.training import checkpoint
+
+    number, saved = checkpoint.latest(folder) or (0, None)
+
+    def save(state: dict[str, Any]) -> None:
+        nonlocal number  # saves are counted: a branch of a run ends at an earlier step
+        number += 1
+        checkpoint.save(folder, number, state)
+
+    return saved, save
+
+
+class Stopwatch:
+    """Seconds of work, carried over interruptions."""
+
+    def __init__(self, before: float = 0.0):
+        self.before, self.start = before, time.monotonic()
+
+    def seconds(self) -> float:
+        """Return the seconds so far."""
+        return self.before + time.monotonic() - self.start

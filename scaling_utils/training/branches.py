@@ -1,0 +1,86 @@
+"""Runs of several lengths from one trunk: a decayed branch for each length."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from scaling_utils._check import number, whole
+from scaling_utils.training.loop import Trainer
+from scaling_utils.training.schedules import wsd
+
+CHUNK = 100  # steps between two looks at the clock
+
+
+def train_branches(
+    trainer: Trainer,
+    ends: Sequence[int],
+    measure: Callable[[Trainer, int], list[dict[str, Any]]],
+    *,
+    warmup: int = 0,
+    decay: float = 0.25,
+    save: Callable[[dict[str, Any]], None] | None = None,
+    saved: dict[str, Any] | None = None,
+    seconds: float = 60.0,
+) -> list[dict[str, Any]]:
+    """Train to each length in ``ends`` with warm-up, a stable phase and a linear decay.
+
+    Before its decay a run does not know how long it will be, so runs of all lengths share
+    one trunk: the trainer follows it to the place where the decay of the next length
+    begins, decays there, is measured, and goes back. Each result is bit for bit that of a
+    separate run with ``schedules.wsd``. All lengths together cost the longest one and the
+    decays of the others (Hägele et al. 2024, https://arxiv.org/abs/2405.18392, Sec. 4).
+
+    Results of one trunk share their first steps, so they are not independent. Resample
+    whole trunks when you bootstrap.
+
+    Parameters
+    ----------
+    ends : lengths in optimiser steps, rising.
+    measure : called with the trainer at the end of each branch and that length; returns rows.
+    warmup : steps. decay : share of each length.
+    save : called with a state every ``seconds`` and after each branch. saved : such a state,
+        to go on from.
+
+    Returns
+    -------
+    The rows of all branches, in order.
+
+    Raises
+    ------
+    TypeError, ValueError : ``ends`` that are empty, not whole or not rising.
+    """
+    ends = [whole("ends", end) for end in ends]
+    if not ends or any(a >= b for a, b in zip(ends, ends[1:], strict=False)):
+        raise ValueError(f"ends must be rising lengths, at least one; got {ends}")
+    seconds = number("seconds", seconds, above=0)
+    rows, first, trunk = [], 0, None
+    if saved is not None:
+        rows, first, trunk = list(saved["rows"]), saved["branch"], saved["trunk"]
+        trainer.restore(saved["now"])
+    clock = time.monotonic()
+
+    def keep(branch: int, at_once: bool = False) -> None:
+        nonlocal clock
+        if save is None or (not at_once and time.monotonic() - clock < seconds):
+            return
+        save({"rows": rows, "branch": branch, "trunk": trunk, "now": trainer.state()})
+        clock = time.monotonic()
+
+    def advance(until: int, schedule, branch: int) -> None:
+        while trainer.step < until:
+            trainer.train(min(until, trainer.step + CHUNK), schedule, every=until)
+            keep(branch)
+
+    for branch in range(first, len(ends)):
+        schedule = wsd(ends[branch], warmup, decay)
+        if trunk is None:
+            advance(schedule.steps - schedule.decay, schedule, branch)
+            trunk = trainer.state()
+        advance(ends[branch], schedule, branch)
+        rows = rows + measure(trainer, ends[branch])
+        trainer.restore(trunk)
+        trunk = None
+        keep(branch + 1, at_once=True)
+    return rows
