@@ -22,6 +22,7 @@ _ROOMS = (
     "training",
     "fitting",
     "corpora",
+    "sweeps",
     "notebook",
     "cli",
 )

@@ -1,0 +1,40 @@
+"""Sweeps: many runs of one experiment, on this machine or a cluster, that survive being killed.
+
+A job is a dict of settings. An experiment is a function ``(job, folder) -> rows``: it runs one
+job, keeps its checkpoints in ``folder``, and returns a list of dicts, one for each recorded run.
+`sweep` runs the jobs on Dask workers and writes each job's rows to a ledger as it ends, so that
+a sweep that was killed goes on where it stopped:
+
+>>> from scaling_utils.sweeps import expand, read_config, sweep
+>>> config = read_config("study.toml")  # doctest: +SKIP
+>>> rows = sweep(config.experiment, config.jobs, "study/ledger.jsonl")  # doctest: +SKIP
+
+Importing this room loads neither Dask nor torch. Linux and macOS only: the locks are POSIX's.
+"""
+
+from scaling_utils.sweeps.config import Config, ConfigError, expand, read_config
+from scaling_utils.sweeps.jobs import experiments, find_experiment, job_key
+from scaling_utils.sweeps.ledger import Ledger, LedgerError, LedgerWarning, read_ledger
+from scaling_utils.sweeps.provenance import provenance
+from scaling_utils.sweeps.run import Failure, JobsFailed, sweep
+from scaling_utils.sweeps.table import table, write_csv
+
+__all__ = [
+    "Config",
+    "ConfigError",
+    "Failure",
+    "JobsFailed",
+    "Ledger",
+    "LedgerError",
+    "LedgerWarning",
+    "expand",
+    "experiments",
+    "find_experiment",
+    "job_key",
+    "provenance",
+    "read_config",
+    "read_ledger",
+    "sweep",
+    "table",
+    "write_csv",
+]

@@ -1,0 +1,81 @@
+"""The workers of a sweep: processes here, a Dask scheduler that runs already, or Slurm."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+
+# A job whose worker dies is given to another one. After this many deaths of its workers it
+# counts as failed, so that a job that needs more memory than there is does not go on forever.
+_DEATHS = 10
+
+
+@contextlib.contextmanager
+def connected(workers: int, scheduler: str | None = None, slurm: Mapping | None = None) -> Iterator:
+    """Give a Dask client, and end what was started for it.
+
+    Parameters
+    ----------
+    workers : number of worker processes; not used with ``scheduler``.
+    scheduler : address of a running scheduler, such as "tcp://127.0.0.1:8786".
+    slurm : options of `dask_jobqueue.SLURMCluster`; Slurm then starts the workers.
+
+    Raises
+    ------
+    ImportError : Dask, or dask-jobqueue, is not installed.
+    ConnectionError : no scheduler answers at the address.
+    """
+    try:
+        import dask
+        from distributed import Client
+    except ImportError as error:
+        raise ImportError(
+            "sweeps need Dask's distributed: pip install 'scaling-utils[sweeps]'"
+        ) from error
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": _DEATHS}))
+        if scheduler is not None:
+            target = scheduler
+        elif slurm is not None:
+            target = stack.enter_context(_on_slurm(workers, slurm))
+        else:
+            target = stack.enter_context(_local(workers))
+        try:
+            client = Client(target, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise ConnectionError(f"no Dask scheduler answers at {target}: {error}") from error
+        yield stack.enter_context(client)
+
+
+def _local(workers: int):
+    from distributed import LocalCluster
+
+    # Loopback only, no dashboard. Dask's own limit on memory would stop a worker at its share
+    # of the machine, which for one worker on 16 cores is a sixteenth.
+    return LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address=None,
+        memory_limit=None,
+        preload=["scaling_utils.sweeps.preload"],
+    )
+
+
+def _on_slurm(workers: int, options: Mapping):
+    try:
+        from dask_jobqueue import SLURMCluster
+    except ImportError as error:
+        raise ImportError(
+            "sweeps on Slurm need dask-jobqueue: pip install 'scaling-utils[slurm]'"
+        ) from error
+    chosen = {"processes": options.get("cores"), **options}
+    chosen["scheduler_options"] = {
+        "dashboard_address": None,
+        **options.get("scheduler_options", {}),
+    }
+    cluster = SLURMCluster(**chosen)
+    # Adapting between equal bounds, unlike scaling once, replaces jobs that Slurm has ended.
+    cluster.adapt(minimum=workers, maximum=workers)
+    return cluster

@@ -1,0 +1,160 @@
+"""Sweeps written down: a TOML or YAML file that names an experiment and its grids.
+
+experiment = "package.module:function"   # or the name of a registered experiment
+
+[fixed]                                  # settings of all jobs
+steps = 1000
+
+[[grid]]                                 # one or more
+vary = { width = [8, 16], seed = [0, 1] }   # every combination is a job: four here
+batch = 64                               # settings of all jobs of this grid
+"""
+
+from __future__ import annotations
+
+import itertools
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from scaling_utils.sweeps.jobs import RESERVED, canonical, check_value
+
+_TOP = ("experiment", "fixed", "grid")
+
+
+class ConfigError(ValueError):
+    """A config that cannot be used; the message names the place and what is wanted there."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """A sweep that was read from a file: the experiment's name and the jobs, in their order."""
+
+    experiment: str
+    jobs: list[dict]
+
+
+def read_config(path: str | Path) -> Config:
+    """Read a sweep from a TOML file, or from a YAML file (.yaml, .yml) where PyYAML is there.
+
+    Raises
+    ------
+    ConfigError : a file that cannot be read or is no TOML or YAML; a key that is missing, not
+        known or of the wrong type; an empty grid; a setting given twice; two equal jobs.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not a text file in UTF-8") from error
+    try:
+        content = _parsed(path, text)
+        return Config(_experiment(content), expand(content))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _parsed(path: Path, text: str) -> Mapping:
+    if path.suffix == ".toml":
+        try:
+            return tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"is not TOML: {error}") from error
+    if path.suffix not in (".yaml", ".yml"):
+        raise ConfigError("must end in .toml, .yaml or .yml")
+    try:
+        import yaml
+    except ImportError as error:
+        raise ConfigError(
+            "needs PyYAML: pip install 'scaling-utils[sweeps]', or write it in TOML"
+        ) from error
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, Mapping):
+        raise ConfigError(f"must hold the keys {', '.join(_TOP)}")
+    return content
+
+
+def _experiment(content: Mapping) -> str:
+    if "experiment" not in content:
+        raise ConfigError("the key 'experiment' is missing")
+    if not isinstance(content["experiment"], str):
+        raise ConfigError(f"experiment must be text, got {content['experiment']!r}")
+    return content["experiment"]
+
+
+def expand(content: Mapping) -> list[dict]:
+    """Return the jobs of a sweep: every combination of each grid, the last key fastest.
+
+    Parameters
+    ----------
+    content : dict with "grid", a list of dicts, and perhaps "fixed", a dict.
+
+    Raises
+    ------
+    ConfigError : see `read_config`.
+    """
+    unknown = [key for key in content if key not in _TOP]
+    if unknown:
+        raise ConfigError(f"the key {unknown[0]!r} is not known; known: {', '.join(_TOP)}")
+    if "grid" not in content:
+        raise ConfigError("the key 'grid' is missing; write at least one [[grid]]")
+    fixed = _settings("fixed", content.get("fixed", {}))
+    grids = content["grid"]
+    if not isinstance(grids, list):
+        raise ConfigError("grid must be a list of tables: write [[grid]], not [grid]")
+    if not grids:
+        raise ConfigError("grid must hold at least one grid, got none")
+    seen: dict[str, int] = {}
+    jobs = []
+    for number, grid in enumerate(grids, start=1):
+        for job in _product(f"grid {number}", grid, fixed):
+            text = canonical(job)
+            if text in seen:
+                raise ConfigError(f"grid {number} repeats a job of grid {seen[text]}: {text}")
+            seen[text] = number
+            jobs.append(job)
+    return jobs
+
+
+def _product(name: str, grid, fixed: dict) -> list[dict]:
+    if not isinstance(grid, Mapping):
+        raise ConfigError(f"{name} must be a table, got {grid!r}")
+    if "vary" not in grid:
+        raise ConfigError(f"{name}: the key 'vary' is missing")
+    vary = _settings(f"{name}: vary", grid["vary"])
+    if not vary:
+        raise ConfigError(f"{name}: vary must name at least one setting with its values")
+    for key, values in vary.items():
+        if not isinstance(values, list):
+            raise ConfigError(f"{name}: vary.{key} must be a list of values, got {values!r}")
+        if not values:
+            raise ConfigError(f"{name}: vary.{key} must hold at least one value, got none")
+    own = _settings(name, {key: value for key, value in grid.items() if key != "vary"})
+    for key in [*own, *vary]:
+        if key in fixed:
+            raise ConfigError(f"{name}: {key!r} is in [fixed] too; give it once")
+        if key in own and key in vary:
+            raise ConfigError(f"{name}: {key!r} is in vary too; give it once")
+    combinations = itertools.product(*vary.values())
+    return [{**fixed, **own, **dict(zip(vary, values, strict=True))} for values in combinations]
+
+
+def _settings(name: str, table) -> dict:
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"{name} must be a table of settings, got {table!r}")
+    for key, value in table.items():
+        if not isinstance(key, str):
+            raise ConfigError(f"{name}: names of settings must be text, got {key!r}")
+        if key in RESERVED:
+            raise ConfigError(f"{name}: the name {key!r} is taken by a column of the table")
+        try:
+            check_value(f"{name}: {key}", value)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(str(error)) from error
+    return dict(table)
