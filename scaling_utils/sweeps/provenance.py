@@ -22,7 +22,7 @@ def provenance() -> dict:
     """Return what ran here: the device, the number of threads, versions, the checkout's commit.
 
     torch is asked only where it is loaded already. The commit and the state of the files are
-    those at the first call in a process, which has loaded its code by then.
+    those at the first call in a process.
 
     Returns
     -------

@@ -53,6 +53,7 @@ def _run(experiment: str | Callable, job: dict, folder: Path, path: list[str]) -
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # for a torch that is loaded later
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
+    provenance()  # notes the commit now: the checkout may have changed when the job ends
     start = time.perf_counter()
     rows = _plain(function(job, folder))
     seconds = time.perf_counter() - start
