@@ -80,7 +80,7 @@ def constant(steps: int, warmup: int = 0) -> Schedule:
 def cosine(steps: int, warmup: int = 0, floor: float = 0.0) -> Schedule:
     """Return a warm-up followed by half a cosine from 1 to ``floor``.
 
-    Source: Loshchilov and Hutter (2017), arXiv:1608.03983, Eq. 5, without restarts.
+    Source: Loshchilov and Hutter (2016), arXiv:1608.03983, Eq. 5, without restarts.
     Hoffmann et al. (2022), arXiv:2203.15556, Sec. 3.1 and App. B, found that its length
     has to match the length of the run.
 
