@@ -1,0 +1,200 @@
+"""Batches from a stream of documents: drawn at random to train on, in order to test on.
+
+No window reaches over the end of a document. Batches are tensors, as models take them;
+PyTorch is imported when the first one is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scaling_utils._check import whole
+from scaling_utils.corpora.splits import Stream
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+IGNORED = -100  # a target that does not count, as in torch's cross_entropy
+
+
+class _Drawn:
+    """Passages of ``span`` bytes, all equally likely, drawn independently of each other.
+
+    Batch ``index`` takes its draws from the Philox generator with ``seed`` as key and the
+    index as the counter's leading word (Salmon et al. (2011), doi.org/10.1145/2063384.2063405).
+    So it depends on (seed, index) alone, on every version of NumPy: only raw 64-bit words are
+    used. Their remainder favours no passage by more than one part in 10^12.
+    """
+
+    def __init__(self, stream: Stream, span: int, batch: int, seed: int):
+        self.stream, self.span = stream, span
+        self.batch = whole("batch", batch)
+        self.seed = whole("seed", seed, at_least=0)
+        lengths = np.diff(stream.offsets)
+        room = np.maximum(lengths - span + 1, 0)  # passages in each document
+        if not room.any():
+            raise ValueError(
+                f"a window and its target take {span} bytes of one document, "
+                f"but the longest document has {lengths.max()}"
+            )
+        self._before = np.cumsum(room) - room  # passages in earlier documents
+        self._last = np.cumsum(room)
+
+    @property
+    def available(self) -> int:
+        """Number of different passages that can be drawn."""
+        return int(self._last[-1])
+
+    def starts(self, index: int) -> np.ndarray:
+        """Return where the passages of batch ``index`` begin in the stream, shape (B,)."""
+        counter = np.array([0, 0, 0, whole("index", index, at_least=0)], dtype=np.uint64)
+        key = np.array([self.seed, 0], dtype=np.uint64)
+        raw = np.random.Philox(key=key, counter=counter).random_raw(self.batch)
+        drawn = (raw % np.uint64(self.available)).astype(np.int64)
+        document = np.searchsorted(self._last, drawn, side="right")
+        return self.stream.offsets[document] + drawn - self._before[document]
+
+    def passages(self, index: int) -> Tensor:
+        """Return the passages of batch ``index``: int64, shape (B, span)."""
+        return _gather(self.stream, self.starts(index), self.span)
+
+
+class Windows(_Drawn):
+    """Training batches of windows with one target each, for models of a fixed context.
+
+    ``windows(index)`` returns inputs (B, context) and targets (B,), int64 tensors of bytes
+    0 to 255. All targets that have ``context`` bytes of their document before them are
+    equally likely, and draws are independent, so a window can come twice.
+
+    Parameters
+    ----------
+    stream : what to draw from. context : bytes before the target. batch : windows B.
+    seed : a whole number from 0, below 2^64.
+
+    Raises
+    ------
+    TypeError, ValueError : from the constructor, a bad argument, or a context for which
+        every document is too short; from the call, a negative index.
+    """
+
+    def __init__(self, stream: Stream, context: int, batch: int, seed: int = 0):
+        self.context = whole("context", context)
+        super().__init__(stream, self.context + 1, batch, seed)
+
+    def __call__(self, index: int) -> tuple[Tensor, Tensor]:
+        """Return inputs (B, context) and targets (B,) of batch ``index``."""
+        passages = self.passages(index)
+        return passages[:, :-1], passages[:, -1]
+
+
+class Sequences(_Drawn):
+    """Training batches of sequences with a target at each place, for GPTs and LSTMs.
+
+    ``sequences(index)`` returns inputs (B, length) and targets (B, length), int64 tensors:
+    each target is the byte after its input. All sequences inside a document are equally
+    likely, so the bytes near a document's ends are drawn less often than those inside.
+    Parameters and errors are those of ``Windows``, with ``length`` for ``context``.
+    """
+
+    def __init__(self, stream: Stream, length: int, batch: int, seed: int = 0):
+        self.length = whole("length", length)
+        super().__init__(stream, self.length + 1, batch, seed)
+
+    def __call__(self, index: int) -> tuple[Tensor, Tensor]:
+        """Return inputs and targets of batch ``index``, both (B, length)."""
+        passages = self.passages(index)
+        return passages[:, :-1], passages[:, 1:]
+
+
+class HeldOutWindows:
+    """Each window of a stream once, in order, with its document, for ``training.evaluate``.
+
+    Iterating gives (inputs (B, context), targets (B,), documents (B,)); the last batch may
+    be smaller. With ``stride`` only every stride-th window is taken, counted over the whole
+    stream. Documents are numbered as in ``stream.names``; the standard error should take
+    them, and not the windows, as what is independent.
+    Parameters and errors are those of ``Windows``; ``stride`` is a whole number from 1.
+    """
+
+    def __init__(self, stream: Stream, context: int, batch: int, stride: int = 1):
+        drawn = Windows(stream, context, batch)
+        self.stream, self.span, self.batch = stream, drawn.span, drawn.batch
+        self.stride = whole("stride", stride)
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """Where the windows begin in the stream, shape (windows,)."""
+        return np.flatnonzero(self.stream.spans(self.span))[:: self.stride]
+
+    def __len__(self) -> int:
+        return -(-len(self.starts) // self.batch)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        for first in range(0, len(self.starts), self.batch):
+            starts = self.starts[first : first + self.batch]
+            passages = _gather(self.stream, starts, self.span)
+            yield passages[:, :-1], passages[:, -1], _documents(self.stream, starts)
+
+
+class HeldOutSequences:
+    """Each byte of a stream once as a target, for ``training.evaluate``.
+
+    Iterating gives (inputs (B, length), targets (B, length), documents (B,)). A document is
+    cut into pieces of ``length`` targets; the first byte of a document has nothing before it
+    and is no target. Places after a document's end have input 0 and target -100, which
+    does not count. A target early in a piece has few bytes before it: the loss is that of
+    a model that forgets at each cut, and falls a little with ``length``.
+
+    Parameters
+    ----------
+    stream : what to read. length : targets in a piece. batch : pieces B.
+
+    Raises
+    ------
+    TypeError, ValueError : a bad argument, or no document of two bytes.
+    """
+
+    def __init__(self, stream: Stream, length: int, batch: int):
+        self.stream, self.length = stream, whole("length", length)
+        self.batch = whole("batch", batch)
+        if np.diff(stream.offsets).max() < 2:
+            raise ValueError("stream must hold a document of at least two bytes, got none")
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """Where the pieces begin in the stream, shape (pieces,)."""
+        bounds = zip(self.stream.offsets[:-1], self.stream.offsets[1:], strict=True)
+        return np.concatenate([np.arange(first, end - 1, self.length) for first, end in bounds])
+
+    def __len__(self) -> int:
+        return -(-len(self.starts) // self.batch)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        import torch
+
+        for first in range(0, len(self.starts), self.batch):
+            starts = self.starts[first : first + self.batch]
+            documents = _documents(self.stream, starts)
+            ends = torch.from_numpy(self.stream.offsets[1:][documents.numpy()])  # (B,)
+            places = torch.from_numpy(starts)[:, None] + torch.arange(self.length + 1)
+            inside = places < ends[:, None]  # (B, length + 1)
+            data = torch.from_numpy(self.stream.data[np.minimum(places, self.stream.size - 1)])
+            data = data.long()
+            inputs = data[:, :-1].masked_fill(~inside[:, :-1], 0)
+            yield inputs, data[:, 1:].masked_fill(~inside[:, 1:], IGNORED), documents
+
+
+def _gather(stream: Stream, starts: np.ndarray, span: int) -> Tensor:
+    import torch
+
+    return torch.from_numpy(stream.data[starts[:, None] + np.arange(span)].astype(np.int64))
+
+
+def _documents(stream: Stream, starts: np.ndarray) -> Tensor:
+    import torch
+
+    return torch.from_numpy(np.searchsorted(stream.offsets, starts, side="right") - 1)
