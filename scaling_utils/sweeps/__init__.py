@@ -15,9 +15,9 @@ Importing this room loads neither Dask nor torch. Linux and macOS only: the lock
 from scaling_utils.sweeps.config import Config, ConfigError, expand, read_config
 from scaling_utils.sweeps.jobs import experiments, find_experiment, job_key
 from scaling_utils.sweeps.ledger import Ledger, LedgerError, LedgerWarning, read_ledger
-from scaling_utils.sweeps.provenance import provenance
+from scaling_utils.sweeps.provenance import collect_provenance
 from scaling_utils.sweeps.run import Failure, JobsFailed, sweep
-from scaling_utils.sweeps.table import table, write_csv
+from scaling_utils.sweeps.tables import table, write_csv
 
 __all__ = [
     "Config",
@@ -27,11 +27,11 @@ __all__ = [
     "Ledger",
     "LedgerError",
     "LedgerWarning",
+    "collect_provenance",
     "expand",
     "experiments",
     "find_experiment",
     "job_key",
-    "provenance",
     "read_config",
     "read_ledger",
     "sweep",

@@ -18,7 +18,7 @@ import scaling_utils
 _PACKAGE = Path(scaling_utils.__file__).resolve().parent
 
 
-def provenance() -> dict:
+def collect_provenance() -> dict:
     """Return what ran here: the device, the number of threads, versions, the checkout's commit.
 
     torch is asked only where it is loaded already. The commit and the state of the files are
@@ -57,7 +57,7 @@ def command_line(argv: Sequence[str] | None = None) -> str:
 def _without_place(word: str) -> str:
     option, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
     if re.match(r"\w+://", value):
-        value = value.split(":")[0] + "://ADDRESS"
+        value = "ADDRESS"
     return option + equals + value.rstrip("/").rpartition("/")[2]
 
 

@@ -14,7 +14,7 @@ from scaling_utils.sweeps.jobs import checked_jobs, find_experiment
 from scaling_utils.sweeps.ledger import Ledger, LedgerError
 from scaling_utils.sweeps.progress import Progress
 from scaling_utils.sweeps.provenance import command_line
-from scaling_utils.sweeps.table import rows_of
+from scaling_utils.sweeps.tables import rows_of
 from scaling_utils.sweeps.worker import run_job
 
 

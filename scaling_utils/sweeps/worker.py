@@ -13,7 +13,7 @@ from pathlib import Path
 
 from scaling_utils.sweeps._lock import lock
 from scaling_utils.sweeps.jobs import RESERVED, find_experiment
-from scaling_utils.sweeps.provenance import provenance, source_digest
+from scaling_utils.sweeps.provenance import collect_provenance, source_digest
 
 ERROR_FILE = "error.txt"
 # torch's generator of random numbers belongs to the process: two jobs must not share it.
@@ -53,12 +53,12 @@ def _run(experiment: str | Callable, job: dict, folder: Path, path: list[str]) -
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # for a torch that is loaded later
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
-    provenance()  # notes the commit now: the checkout may have changed when the job ends
+    collect_provenance()  # notes the commit now: the checkout may have changed when the job ends
     start = time.perf_counter()
     rows = _plain(function(job, folder))
     seconds = time.perf_counter() - start
     (folder / ERROR_FILE).unlink(missing_ok=True)
-    source = provenance() | {"experiment_sha256": source_digest(function)}
+    source = collect_provenance() | {"experiment_sha256": source_digest(function)}
     return {"rows": rows, "seconds": round(seconds, 3), "provenance": source}
 
 
