@@ -94,12 +94,31 @@ class NeuralNgrams(nn.Module):
         return 6 * self.matmul_parameters
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Return logits (M, B, V) for the token after each window of ``tokens`` (M, B, c)."""
+        """Return logits (M, B, V) for the token after each window of ``tokens`` (M, B, c).
+
+        Raises
+        ------
+        ValueError : tokens of another shape, or (looked at on a CPU only) outside 0 ... V - 1.
+        """
+        self._check(tokens)
         M, B, _ = tokens.shape
         z = F.embedding(tokens + self.offsets, self.embedding.view(-1, self.embedded))
         a = torch.baddbmm(self.b1, z.view(M, B, -1), self.w1).relu()  # (M, B, h)
         a = a + torch.baddbmm(self.b2, a, self.w2).relu()  # (M, B, h)
         return torch.baddbmm(self.b3, a, self.w3)  # (M, B, V)
+
+    def _check(self, tokens: Tensor) -> None:
+        shape = tuple(tokens.shape)
+        if len(shape) != 3 or shape[::2] != (self.members, self.context) or not shape[1]:
+            wanted = f"({self.members}, B, {self.context}) with B at least 1"
+            raise ValueError(f"tokens must have shape {wanted}, got {shape}")
+        # The members' embeddings lie behind each other: a token V would read the next member's.
+        # A GPU would have to wait for the answer in each step.
+        if tokens.device.type == "cpu":
+            low, high = tokens.min().item(), tokens.max().item()
+            if low < 0 or high >= self.vocab:
+                worst = low if low < 0 else high
+                raise ValueError(f"tokens must be 0 to {self.vocab - 1}, got {worst}")
 
     def loss(self, tokens: Tensor, targets: Tensor) -> Tensor:
         """Return each member's mean cross-entropy (M,) in nats per token.
