@@ -41,7 +41,9 @@ def grumpy(job: dict, folder: Path) -> list[dict]:
 
 def costly(job: dict, folder: Path) -> list[dict]:
     """Return when it started, for the order of the jobs."""
-    return [{"started": time.time()}]
+    started = time.time()
+    time.sleep(0.2)
+    return [{"started": started}]
 
 
 costly.cost = lambda job: job["size"]
@@ -53,7 +55,8 @@ def odd(job: dict, folder: Path):
 
 
 def surroundings(job: dict, folder: Path) -> list[dict]:
-    """Return the number of threads that torch and its libraries may use."""
+    """Return the threads that torch may use, the process, and values of numpy and torch."""
+    import numpy as np
     import torch
 
     return [
@@ -61,5 +64,7 @@ def surroundings(job: dict, folder: Path) -> list[dict]:
             "torch": torch.get_num_threads(),
             "variable": os.environ.get("OMP_NUM_THREADS"),
             "process": os.getpid(),
+            "array": np.array([1.5, 2.5]),
+            "scalar": torch.tensor(0.5),
         }
     ]

@@ -33,7 +33,17 @@ FLOORS = {
     "cli": 4,
 }
 FREE = {"_check", "__init__"}
-HEAVY = {"torch", "scipy", "matplotlib", "pandas", "sklearn", "IPython", "pooch"}
+HEAVY = {
+    "torch",
+    "scipy",
+    "matplotlib",
+    "pandas",
+    "sklearn",
+    "IPython",
+    "pooch",
+    "dask",
+    "distributed",
+}
 # What importing a room may load besides numpy.
 ALLOWED = {
     "scaling_utils": set(),
@@ -42,6 +52,7 @@ ALLOWED = {
     "scaling_utils.fitting": {"scipy"},
     "scaling_utils.counting": {"scipy"},
     "scaling_utils.corpora": {"scipy"},
+    "scaling_utils.sweeps": set(),
     "scaling_utils.notebook": set(),
 }
 

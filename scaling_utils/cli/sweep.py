@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         )
     except JobsFailed as error:
         rows, failures = error.rows, error.failures
-    except (ImportError, ConnectionError, TypeError) as error:
+    except (ImportError, OSError, TypeError) as error:
         raise ValueError(str(error)) from error
     except KeyboardInterrupt:
         print("\nscaling-utils sweep: interrupted; the same command goes on", file=sys.stderr)

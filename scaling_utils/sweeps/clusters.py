@@ -8,6 +8,12 @@ from collections.abc import Iterator, Mapping
 # A job whose worker dies is given to another one. After this many deaths of its workers it
 # counts as failed, so that a job that needs more memory than there is does not go on forever.
 _DEATHS = 10
+_SETTINGS = {
+    "distributed.scheduler.allowed-failures": _DEATHS,
+    "distributed.scheduler.http.routes": [],
+}
+# Dask's web server cannot be left out. It serves nothing, on a free port of loopback.
+_NO_DASHBOARD = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
 
 
 @contextlib.contextmanager
@@ -33,7 +39,7 @@ def connected(workers: int, scheduler: str | None = None, slurm: Mapping | None 
             "sweeps need Dask's distributed: pip install 'scaling-utils[sweeps]'"
         ) from error
     with contextlib.ExitStack() as stack:
-        stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": _DEATHS}))
+        stack.enter_context(dask.config.set(_SETTINGS))
         if scheduler is not None:
             target = scheduler
         elif slurm is not None:
@@ -50,14 +56,14 @@ def connected(workers: int, scheduler: str | None = None, slurm: Mapping | None 
 def _local(workers: int):
     from distributed import LocalCluster
 
-    # Loopback only, no dashboard. Dask's own limit on memory would stop a worker at its share
+    # Loopback only. Dask's own limit on memory would stop a worker at its share
     # of the machine, which for one worker on 16 cores is a sixteenth.
     return LocalCluster(
         n_workers=workers,
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
-        dashboard_address=None,
+        scheduler_kwargs=_NO_DASHBOARD,
         memory_limit=None,
         preload=["scaling_utils.sweeps.preload"],
     )
