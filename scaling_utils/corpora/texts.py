@@ -250,5 +250,5 @@ def _nested(node: ast.AST, kinds) -> Iterator[ast.AST]:
     if isinstance(node, kinds):
         yield node
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.stmt | ast.excepthandler):
+        if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
             yield from _nested(child, kinds)
