@@ -7,6 +7,7 @@ that any model can reach is a number, and not something to be fitted.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -78,7 +79,10 @@ class Language:
         return np.minimum(drawn, len(self.rows) - 1)
 
     def follow(self, contexts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draw the next symbol after each of ``contexts``, the same shape."""
+        """Draw the next symbol after each of ``contexts``, the same shape.
+
+        Drawn with 24 bits: probabilities are kept to 6e-8.
+        """
         uniform = rng.random(contexts.shape, dtype=np.float32)
         below = self._cumulative[1][contexts] <= uniform[..., None]
         return np.minimum(below.sum(-1), self.vocab - 1)
@@ -92,14 +96,19 @@ class Language:
         """Return ``n`` independent windows (n, order) and the symbols after them (n,).
 
         A pure function of its arguments: batch ``index`` of ``seed`` is always the same.
+        All are whole numbers; ``n`` is at least 1, the others at least 0.
         """
-        rng = np.random.Generator(np.random.Philox(key=[seed, stream], counter=[0, 0, 0, index]))
+        n, rng = _at_least("n", n, 1), _generator(seed, stream, index)
         contexts = self.contexts(n, rng)
         return self.symbols(contexts), self.follow(contexts, rng)
 
     def chains(self, n: int, length: int, seed: int, index: int, stream: int = CHAINS):
-        """Return ``n`` independent passages of ``length`` symbols, shape (n, length)."""
-        rng = np.random.Generator(np.random.Philox(key=[seed, stream], counter=[0, 0, 0, index]))
+        """Return ``n`` independent passages of ``length`` symbols, shape (n, length).
+
+        The arguments are those of ``windows``; ``length`` is at least 1.
+        """
+        n, rng = _at_least("n", n, 1), _generator(seed, stream, index)
+        length = _at_least("length", length, 1)
         contexts = self.contexts(n, rng)
         out = np.empty((n, max(length, self.order)), dtype=np.int64)
         out[:, : self.order] = self.symbols(contexts)
@@ -137,7 +146,8 @@ def dirichlet_language(
     Parameters
     ----------
     vocab : symbols, at least 2. order : symbols of context, at least 1.
-    strength : sum of the Dirichlet parameters, above 0. zipf : exponent, at least 0.
+    strength : sum of the Dirichlet parameters, at least 0.1: below it whole rows of the draws
+        can underflow to zero. zipf : exponent, 0 to 10.
     floor : share of the context-free row, above 0 and at most 1. seed : of the table.
 
     Raises
@@ -145,10 +155,11 @@ def dirichlet_language(
     TypeError, ValueError : an argument out of range, or a table above 2^26 probabilities.
     """
     vocab, order = whole("vocab", vocab, at_least=2), whole("order", order)
-    strength, zipf = number("strength", strength, above=0), number("zipf", zipf, at_least=0)
+    strength = number("strength", strength, at_least=0.1)
+    zipf = number("zipf", zipf, at_least=0, at_most=10)
     floor = number("floor", floor, above=0, at_most=1)
     seed = whole("seed", seed, at_least=0)
-    if vocab ** (order + 1) > LARGEST_TABLE:
+    if (order + 1) * math.log2(vocab) > math.log2(LARGEST_TABLE):  # the power itself may be huge
         raise ValueError(
             f"vocab ** (order + 1) must be at most {LARGEST_TABLE}, got {vocab} ** {order + 1}"
         )
@@ -168,6 +179,21 @@ def _drawn(vocab, order, strength, zipf, floor, seed) -> Language:
     rows = (1 - floor) * rows + floor * first
     rows.flags.writeable = False
     return Language(rows, order)
+
+
+def _at_least(name: str, value: int, lowest: int) -> int:
+    """Return ``value`` as a whole number; plain ints pass quickly, as this is done every batch."""
+    if isinstance(value, int) and value >= lowest:
+        return value
+    return whole(name, value, at_least=lowest)
+
+
+def _generator(seed: int, stream: int, index: int) -> np.random.Generator:
+    seed, stream, index = (
+        _at_least(name, value, 0)
+        for name, value in (("seed", seed), ("stream", stream), ("index", index))
+    )
+    return np.random.Generator(np.random.Philox(key=[seed, stream], counter=[0, 0, 0, index]))
 
 
 def _entropy(joint: np.ndarray) -> float:
