@@ -9,6 +9,7 @@
 (0.34, 0.28, True)
 """
 
+from scaling_utils.fitting.broken import BrokenFit, fit_broken_power_law
 from scaling_utils.fitting.envelope import EnvelopeFit, fit_envelope
 from scaling_utils.fitting.errors import FitError, FitWarning
 from scaling_utils.fitting.isoflop import IsoFlopBias, IsoFlopFit, fit_isoflop, isoflop_bias
@@ -18,6 +19,7 @@ from scaling_utils.fitting.resampling import Bootstrap, bootstrap
 
 __all__ = [
     "Bootstrap",
+    "BrokenFit",
     "EnvelopeFit",
     "FitError",
     "FitWarning",
@@ -26,6 +28,7 @@ __all__ = [
     "ParametricFit",
     "PowerLawFit",
     "bootstrap",
+    "fit_broken_power_law",
     "fit_envelope",
     "fit_isoflop",
     "fit_parametric",
