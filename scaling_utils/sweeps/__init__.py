@@ -18,8 +18,10 @@ from scaling_utils.sweeps.ledger import Ledger, LedgerError, LedgerWarning, read
 from scaling_utils.sweeps.provenance import collect_provenance
 from scaling_utils.sweeps.run import Failure, JobsFailed, sweep
 from scaling_utils.sweeps.tables import table, write_csv
+from scaling_utils.sweeps.tuning import Cells, cells, read_rows
 
 __all__ = [
+    "Cells",
     "Config",
     "ConfigError",
     "Failure",
@@ -27,6 +29,7 @@ __all__ = [
     "Ledger",
     "LedgerError",
     "LedgerWarning",
+    "cells",
     "collect_provenance",
     "expand",
     "experiments",
@@ -34,6 +37,7 @@ __all__ = [
     "job_key",
     "read_config",
     "read_ledger",
+    "read_rows",
     "sweep",
     "table",
     "write_csv",

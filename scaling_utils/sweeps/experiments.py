@@ -13,7 +13,21 @@ from typing import Any
 
 EXPERIMENTS = {
     "neural_ngrams": "scaling_utils.sweeps.ngrams:neural_ngrams",
+    "sequence_models": "scaling_utils.sweeps.sequences:sequence_models",
+    "task_complexity": "scaling_utils.sweeps.complexity:task_complexity",
 }
+
+
+def check_keys(job: dict, needed: set[str], defaults: dict, per_step: int) -> dict[str, Any]:
+    """Return the job with its defaults; raise unless its keys and its tokens are right."""
+    unknown, missing = set(job) - needed - set(defaults), needed - set(job)
+    if unknown or missing:
+        raise ValueError(f"job has unknown keys {sorted(unknown)} and lacks {sorted(missing)}")
+    if per_step < 1 or any(tokens % per_step for tokens in job["tokens"]):
+        raise ValueError(
+            f"tokens must be multiples of the {per_step} tokens of a step: {job['tokens']}"
+        )
+    return defaults | job
 
 
 def resumed(folder: Path):

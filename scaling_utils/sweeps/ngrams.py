@@ -6,14 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from scaling_utils.models import NeuralNgrams
-from scaling_utils.sweeps.experiments import Stopwatch, resumed
-from scaling_utils.sweeps.tasks import LanguageWindows
+from scaling_utils.sweeps.experiments import Stopwatch, check_keys, resumed
+from scaling_utils.sweeps.window_tasks import window_task
 from scaling_utils.training import MemberAdam, Trainer
 from scaling_utils.training.branches import train_branches
 
 BASE_WIDTH = 32  # the two hidden-to-anything matrices use the rate times 32 / width
-DEFAULTS = {"batch": 256, "warmup": 100, "decay": 0.25, "unique": None}
-NEEDED = {"language", "width", "seeds", "rates", "tokens"}
+NEEDED = {"width", "seeds", "rates", "tokens"}
+DEFAULTS = {
+    "language": None,
+    "text": None,
+    "context": None,
+    "unique": None,
+    "batch": 256,
+    "warmup": 100,
+    "decay": 0.25,
+}
 
 
 def neural_ngrams(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
@@ -21,30 +29,26 @@ def neural_ngrams(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
 
     The job
     -------
-    language : arguments of ``corpora.languages.dirichlet_language``.
+    language : arguments of ``corpora.dirichlet_language``; or text : a corpus's name, with
+        context : bytes before the target.
     width : of the hidden layer. seeds : of data and initial weights.
     rates : peak learning rates; W2 and W3 use 32 / width of it.
     tokens : lengths of the runs, rising, whole batches each.
     batch : windows per step (256). warmup : steps (100). decay : share of each run (0.25).
-    unique : distinct windows, repeated in new orders; fresh ones when absent.
+    unique : distinct windows of a language, repeated in new orders; absent: all fresh.
 
     Rows
     ----
     N (weights that multiply, no embedding, no biases), N_total, D (tokens), flops (exact, of
-    this run), loss and se (nats per token), entropy, seed, rate, width, corpus (sha256),
-    seconds (of the whole job until this row).
+    this run), loss and se (nats per token), entropy (of a language), seed, rate, width,
+    corpus (sha256), seconds (of the whole job until this row).
 
     Raises
     ------
     ValueError : a key that is unknown or missing; tokens that are not whole batches.
     """
-    unknown, missing = set(job) - NEEDED - set(DEFAULTS), NEEDED - set(job)
-    if unknown or missing:
-        raise ValueError(f"job has unknown keys {sorted(unknown)} and lacks {sorted(missing)}")
-    job = DEFAULTS | job
-    if any(tokens % job["batch"] for tokens in job["tokens"]):
-        raise ValueError(f"tokens must be multiples of the batch {job['batch']}: {job['tokens']}")
-    task = LanguageWindows(job["language"], job["unique"])
+    job = check_keys(job, NEEDED, DEFAULTS, per_step=job.get("batch", DEFAULTS["batch"]))
+    task = window_task(job["language"], job["text"], job["context"], job["unique"])
     width, rates, seeds = job["width"], job["rates"], job["seeds"]
     members = [(seed, rate) for seed in seeds for rate in rates]
     model = NeuralNgrams(task.vocab, task.context, width, [seed for seed, _ in members])
@@ -62,9 +66,8 @@ def neural_ngrams(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
                 "N_total": model.total_parameters,
                 "D": tokens,
                 "flops": model.flops_per_token * tokens,
-                "loss": found["loss"][m],
-                "se": found["se"][m],
-                "entropy": found["entropy"],
+                **{name: value[m] for name, value in found.items() if name != "entropy"},
+                "entropy": found.get("entropy"),
                 "seed": seed,
                 "rate": rate,
                 "width": width,
@@ -83,3 +86,12 @@ def neural_ngrams(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
         save=lambda state: save(state | {"seconds": watch.seconds()}),
         saved=saved,
     )
+
+
+def _cost(job: dict[str, Any]) -> float:
+    """Return a rough number of operations, so that the dearest jobs start first."""
+    members = len(job["seeds"]) * len(job["rates"])
+    return (3e7 + members * 1500.0 * job["width"] ** 2) * max(job["tokens"])
+
+
+neural_ngrams.cost = _cost

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from scaling_utils._check import number, whole
@@ -49,13 +50,16 @@ def train_branches(
 
     Raises
     ------
-    TypeError, ValueError : ``ends`` that are empty, not whole or not rising.
+    TypeError, ValueError : ``ends`` that are empty, not whole or not rising; a warm-up that
+        reaches into the first decay; a trainer that has made steps, without ``saved``.
     """
     ends = [whole("ends", end) for end in ends]
-    if not ends or any(a >= b for a, b in zip(ends, ends[1:], strict=False)):
+    if not ends or any(a >= b for a, b in pairwise(ends)):
         raise ValueError(f"ends must be rising lengths, at least one; got {ends}")
     seconds = number("seconds", seconds, above=0)
     rows, first, trunk = [], 0, None
+    if saved is None and trainer.step:
+        raise ValueError(f"trainer must be at step 0 unless saved is given, got {trainer.step}")
     if saved is not None:
         rows, first, trunk = list(saved["rows"]), saved["branch"], saved["trunk"]
         trainer.restore(saved["now"])

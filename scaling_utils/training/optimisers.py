@@ -40,7 +40,7 @@ def adamw(
     rate = number("rate", rate, above=0)
     decay = number("weight_decay", weight_decay, at_least=0)
     groups: dict[tuple[float, float], list] = {}
-    for name, factor, parameter in _with_factors(model, multipliers):
+    for _, factor, parameter in _with_factors(model, multipliers):
         key = (rate * factor, decay if parameter.dim() > 1 else 0.0)
         groups.setdefault(key, []).append(parameter)
     listed = [

@@ -1,4 +1,4 @@
-"""What networks side by side are trained on: batches for each seed, and a held-out loss."""
+"""What n-gram networks side by side are trained on: windows for each seed, a held-out loss."""
 
 from __future__ import annotations
 
@@ -11,9 +11,30 @@ import torch
 from torch import Tensor, nn
 
 from scaling_utils._check import whole
-from scaling_utils.corpora import languages
+from scaling_utils.corpora import languages, splits, texts
+from scaling_utils.corpora.windows import HeldOutWindows, Windows
+from scaling_utils.training.evaluation import evaluate
 
 CHUNK = 4096  # held-out windows at a time
+HELD_OUT = 32_768  # held-out windows
+
+
+def window_task(language: dict | None, text: str | None, context: int | None, unique: int | None):
+    """Return the task of a job: a language by its settings, or a text by its name.
+
+    Raises
+    ------
+    ValueError : both or neither; a text without a context; a language with one.
+    """
+    if (language is None) == (text is None):
+        raise ValueError("a job needs either 'language' or 'text'")
+    if (text is None) != (context is None):
+        raise ValueError("a job on text needs a 'context'; one on a language has its order")
+    if text is not None:
+        if unique is not None:
+            raise ValueError("'unique' windows are drawn from languages only")
+        return TextWindows(text, context)
+    return LanguageWindows(language, unique)
 
 
 class LanguageWindows:
@@ -27,12 +48,12 @@ class LanguageWindows:
     held_out : contexts on which the loss is measured, the same ones for all networks.
     """
 
-    def __init__(self, settings: dict, unique: int | None = None, held_out: int = 32_768):
+    def __init__(self, settings: dict, unique: int | None = None, held_out: int = HELD_OUT):
         self.language = languages.dirichlet_language(**settings)
         self.vocab, self.context = self.language.vocab, self.language.order
         self.unique = None if unique is None else whole("unique", unique)
         self.held_out = whole("held_out", held_out)
-        self.sha256 = _table_hash(**settings)
+        self.sha256 = table_hash(**settings)
 
     def batches(self, seeds: Sequence[int], copies: int, size: int):
         """Return index -> windows (S copies, size, c) and targets (S copies, size).
@@ -43,7 +64,9 @@ class LanguageWindows:
 
         def batches(index: int) -> tuple[Tensor, Tensor]:
             drawn = [draw(size, seed, index) for seed in seeds]
-            windows, targets = (torch.from_numpy(np.stack(part)) for part in zip(*drawn))
+            windows, targets = (
+                torch.from_numpy(np.stack(part)) for part in zip(*drawn, strict=True)
+            )
             return windows.repeat_interleave(copies, 0), targets.repeat_interleave(copies, 0)
 
         return batches
@@ -80,7 +103,8 @@ class LanguageWindows:
         powers = self.vocab ** np.arange(self.context - 1, -1, -1)
         rows = torch.from_numpy(self.language.rows[windows @ powers]).float()  # (n, V)
         divergences = []
-        for part, row in zip(torch.from_numpy(windows).split(CHUNK), rows.split(CHUNK)):
+        parts = zip(torch.from_numpy(windows).split(CHUNK), rows.split(CHUNK), strict=True)
+        for part, row in parts:
             logits = model(part.expand(model.members, -1, -1))  # (M, n, V)
             gap = row.log() - torch.log_softmax(logits, -1)  # (M, n, V)
             divergences.append((row * gap).sum(-1))  # (M, n)
@@ -93,7 +117,55 @@ class LanguageWindows:
         }
 
 
+class TextWindows:
+    """Windows of a text that needs no download, drawn from the documents to train on.
+
+    Parameters
+    ----------
+    name : of the corpus. context : bytes before the target.
+    """
+
+    vocab = 256
+
+    def __init__(self, name: str, context: int):
+        self.split = split_text(name)
+        self.context = whole("context", context)
+        self.sha256 = self.split.text.sha256
+
+    def batches(self, seeds: Sequence[int], copies: int, size: int):
+        """Return index -> windows (S copies, size, c) and targets (S copies, size)."""
+        drawn = [Windows(self.split.train, self.context, size, seed) for seed in seeds]
+
+        def batches(index: int) -> tuple[Tensor, Tensor]:
+            parts = zip(*(windows(index) for windows in drawn), strict=True)
+            windows, targets = (torch.stack(part) for part in parts)
+            return windows.repeat_interleave(copies, 0), targets.repeat_interleave(copies, 0)
+
+        return batches
+
+    def measure(self, model: nn.Module) -> dict[str, list[float]]:
+        """Return each member's loss on held-out documents in nats per byte, and its error.
+
+        The standard error takes documents as independent.
+        """
+        stride = max(1, self.split.held_out.size // HELD_OUT)
+        parts = HeldOutWindows(self.split.held_out, self.context, CHUNK // 8, stride)
+        members = model.members
+        found = evaluate(
+            model,
+            ((x.expand(members, -1, -1), y.expand(members, -1), d) for x, y, d in parts),
+        )
+        return {"loss": found.loss.tolist(), "se": found.se.tolist()}
+
+
+@lru_cache(maxsize=2)
+def split_text(name: str) -> splits.Split:
+    """Return a corpus, divided by document into nine tenths to train on and the rest."""
+    return splits.split(texts.text(name))
+
+
 @lru_cache(maxsize=4)
-def _table_hash(**settings) -> str:
+def table_hash(**settings) -> str:
+    """Return the SHA-256 of a language's table of probabilities."""
     rows = languages.dirichlet_language(**settings).rows
     return hashlib.sha256(np.ascontiguousarray(rows)).hexdigest()
