@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
 from collections.abc import Iterator, Mapping
 
 # A job whose worker dies is given to another one. After this many deaths of its workers it
@@ -30,6 +31,7 @@ def connected(workers: int, scheduler: str | None = None, slurm: Mapping | None 
     ------
     ImportError : Dask, or dask-jobqueue, is not installed.
     ConnectionError : no scheduler answers at the address.
+    ValueError : Slurm, or dask-jobqueue, refuses the options.
     """
     try:
         import dask
@@ -82,6 +84,23 @@ def _on_slurm(workers: int, options: Mapping):
         **options.get("scheduler_options", {}),
     }
     cluster = SLURMCluster(**chosen)
+    try:
+        _ask_slurm(cluster.job_script())
+    except BaseException:
+        cluster.close()
+        raise
     # Adapting between equal bounds, unlike scaling once, replaces jobs that Slurm has ended.
     cluster.adapt(minimum=workers, maximum=workers)
     return cluster
+
+
+def _ask_slurm(script: str) -> None:
+    """Raise where Slurm would never run a worker's job; Dask would wait for it forever."""
+    try:
+        done = subprocess.run(
+            ["sbatch", "--test-only"], input=script, capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        raise ValueError("Slurm is not here: the command sbatch is not found") from error
+    if done.returncode != 0:
+        raise ValueError(f"Slurm refuses the workers: {' '.join(done.stderr.split())}")
