@@ -69,6 +69,10 @@ def test_counts_come_near_a_known_entropy():
         assert ngram_entropy(train, held_out, order) == pytest.approx(entropy, rel=0.01)
 
 
+def test_training_documents_that_are_too_short_leave_every_byte_equal():
+    assert ngram_entropy(part(b"ab"), part(b"abcd"), 3) == pytest.approx(math.log(256))
+
+
 @pytest.mark.parametrize(
     ("order", "add", "message"),
     [

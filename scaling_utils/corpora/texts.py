@@ -17,6 +17,10 @@ Each corpus is made of documents, in the order of their names, as bytes:
     PyTorch's own C++ headers, one document each: another language, by other authors.
     Generated headers are left out, and so are those of the libraries that it bundles.
 
+The same people write the documents of a corpus, in one style, and copy from one another:
+held-out documents are new documents, not a new kind of text. ``seen_share`` tells how much
+of them occurs in the training part word for word. All three are small, 2 to 11 MB.
+
 Nothing is copied into this package. Another version of Python or PyTorch is another corpus,
 and distributions patch a few files, so the sha256 belongs beside every result.
 """
