@@ -81,8 +81,8 @@ def test_rows_that_cannot_be_used_are_refused(table, message):
 
 def test_a_file_is_read_with_its_numbers(tmp_path):
     path = tmp_path / "runs.csv"
-    path.write_text("N,loss,corpus\n3,1.5,ab12x\n")
-    assert read_rows(path) == [{"N": 3, "loss": 1.5, "corpus": "ab12x"}]
+    path.write_text("N,loss,corpus,key\n3,1.5,12e45,0012\n")
+    assert read_rows(path) == [{"N": 3, "loss": 1.5, "corpus": "12e45", "key": "0012"}]
     path.write_text("N,loss\n")
     with pytest.raises(ValueError, match="holds no rows"):
         read_rows(path)

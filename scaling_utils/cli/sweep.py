@@ -55,13 +55,19 @@ def add(commands) -> None:
         help="TOML file with options of dask_jobqueue.SLURMCluster",
     )
     parser.add_argument("--csv", type=Path, metavar="PATH", help="write the rows as a table too")
+    parser.add_argument(
+        "--record",
+        type=Path,
+        metavar="FOLDER",
+        help="write jobs.csv and runs.csv there: the whole record, with where it ran",
+    )
     parser.add_argument("--quiet", action="store_true", help="no lines about the progress")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the sweep and return the exit code: 1 where jobs failed, 130 where interrupted."""
-    from scaling_utils.sweeps import JobsFailed, read_config, sweep, write_csv
+    from scaling_utils.sweeps import JobsFailed, read_config, record, sweep, write_csv
 
     config = read_config(args.config)
     path = [args.config.resolve().parent]  # an experiment may lie beside its config file
@@ -91,6 +97,8 @@ def run(args: argparse.Namespace) -> int:
         signal.signal(signal.SIGTERM, before)
     if args.csv:
         write_csv(rows, args.csv)
+    if args.record and rows:
+        record(ledger, args.record)
     print(f"{len(config.jobs) - len(failures)} of {len(config.jobs)} jobs done, {len(rows)} rows")
     print(f"ledger: {ledger}")
     for failure in failures:

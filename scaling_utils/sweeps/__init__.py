@@ -16,6 +16,7 @@ from scaling_utils.sweeps.config import Config, ConfigError, expand, read_config
 from scaling_utils.sweeps.jobs import experiments, find_experiment, job_key
 from scaling_utils.sweeps.ledger import Ledger, LedgerError, LedgerWarning, read_ledger
 from scaling_utils.sweeps.provenance import collect_provenance
+from scaling_utils.sweeps.records import read_record, record
 from scaling_utils.sweeps.run import Failure, JobsFailed, sweep
 from scaling_utils.sweeps.tables import table, write_csv
 from scaling_utils.sweeps.tuning import Cells, cells, read_rows
@@ -37,7 +38,9 @@ __all__ = [
     "job_key",
     "read_config",
     "read_ledger",
+    "read_record",
     "read_rows",
+    "record",
     "sweep",
     "table",
     "write_csv",

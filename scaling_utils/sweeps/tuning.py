@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 COLUMNS = ("N", "D", "loss", "seed", "rate")
+NAMES = ("key", "corpus", "commit", "experiment_sha256")  # some would pass for numbers
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,17 @@ class Cells:
 
 
 def read_rows(path: str | Path) -> list[dict]:
-    """Read a CSV of recorded runs; what looks like a number becomes one.
+    """Read a CSV of recorded runs; what looks like a number becomes one, hashes stay text.
 
     Raises
     ------
     ValueError : a file without rows.
     """
     with Path(path).open(newline="", encoding="utf-8") as file:
-        rows = [{k: _number(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        rows = [
+            {name: text if name in NAMES else _number(text) for name, text in row.items()}
+            for row in csv.DictReader(file)
+        ]
     if not rows:
         raise ValueError(f"{path} holds no rows")
     return rows
