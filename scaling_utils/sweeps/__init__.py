@@ -18,6 +18,7 @@ from scaling_utils.sweeps.ledger import Ledger, LedgerError, LedgerWarning, read
 from scaling_utils.sweeps.provenance import collect_provenance
 from scaling_utils.sweeps.records import read_record, record
 from scaling_utils.sweeps.run import Failure, JobsFailed, sweep
+from scaling_utils.sweeps.slices import Slices, isoflop_slices
 from scaling_utils.sweeps.tables import table, write_csv
 from scaling_utils.sweeps.tuning import Cells, cells, read_rows
 
@@ -30,11 +31,13 @@ __all__ = [
     "Ledger",
     "LedgerError",
     "LedgerWarning",
+    "Slices",
     "cells",
     "collect_provenance",
     "expand",
     "experiments",
     "find_experiment",
+    "isoflop_slices",
     "job_key",
     "read_config",
     "read_ledger",

@@ -1,0 +1,83 @@
+"""Slices of a table of cells at equal training compute, for curves that need no form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scaling_utils._check import positive_array
+from scaling_utils.laws.parametric import TRAINING_FLOPS
+from scaling_utils.sweeps.tuning import Cells
+
+FIRM = 2  # sizes on each side of the best one
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Losses at equal compute, one entry per budget and size, sorted by budget, then size.
+
+    Attributes
+    ----------
+    C : FLOPs. N : parameters. D : tokens, C / (6 N). loss : nats per token. All (points,).
+    firm : for each point, whether its budget's best size has two sizes or more on each side.
+    """
+
+    C: np.ndarray
+    N: np.ndarray
+    D: np.ndarray
+    loss: np.ndarray
+    firm: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.loss)
+
+    @property
+    def budgets(self) -> np.ndarray:
+        """The budgets that are firmly bracketed, rising."""
+        return np.unique(self.C[self.firm])
+
+
+def isoflop_slices(cells: Cells, budgets) -> Slices:
+    """Read the loss of every size at each budget off a grid of sizes and tokens.
+
+    Runs of a grid rarely have equal compute. For each size the loss at D = C / (6 N) is
+    interpolated between the two measured lengths around it: log excess over the source's
+    entropy, linearly in log D; where the entropy is unknown, log loss. Nothing is
+    extrapolated: a size whose runs do not reach around D is left out of that budget.
+
+    Parameters
+    ----------
+    cells : the tuned grid. budgets : FLOPs, shape (budgets,).
+
+    Returns
+    -------
+    Slices, for ``fitting.fit_isoflop(slices.C, slices.N, slices.loss)``.
+
+    Raises
+    ------
+    ValueError : budgets that are not positive and finite, or that no size reaches.
+    """
+    budgets = np.unique(positive_array("budgets", budgets, ndim=1))
+    floor = np.where(np.isnan(cells.entropy), 0.0, cells.entropy)
+    points = []
+    for C in budgets:
+        at = []
+        for N in np.unique(cells.N):
+            own = cells.N == N
+            D = C / (TRAINING_FLOPS * N)
+            logs = np.log(cells.D[own])
+            if logs[0] <= np.log(D) <= logs[-1]:
+                above = np.log((cells.loss - floor)[own])
+                loss = np.exp(np.interp(np.log(D), logs, above)) + floor[own][0]
+                at.append((C, N, D, loss))
+        best = int(np.argmin([loss for *_, loss in at])) if at else 0
+        firm = FIRM <= best < len(at) - FIRM
+        points += [(*point, firm) for point in at]
+    if not points:
+        reach = TRAINING_FLOPS * cells.N * cells.D
+        raise ValueError(
+            f"budgets must lie inside what the runs reach, {reach.min():.3g} to "
+            f"{reach.max():.3g} FLOPs; got {budgets}"
+        )
+    return Slices(*map(np.array, zip(*points, strict=True)))
