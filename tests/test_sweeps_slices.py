@@ -37,8 +37,9 @@ def test_an_unknown_entropy_is_no_floor():
 def test_the_exponent_of_a_known_law_comes_back_from_firm_budgets():
     law = ParametricLaw(E=1.0, A=40, B=40, alpha=0.5, beta=0.5)
     cells = grid(np.geomspace(1e3, 1e6, 25), 2.0 ** np.arange(12, 27), law.loss, 1.0)
-    found = isoflop_slices(cells, np.geomspace(3e9, 3e11, 5))
+    found = isoflop_slices(cells, np.geomspace(3e9, 3e11, 5), around=3)
     assert len(found.budgets) == 5
+    assert len(found) == 5 * 7
     fit = fit_isoflop(found.C, found.N, found.loss)
     assert fit.exponent == pytest.approx(0.5, abs=0.02)
 
@@ -54,3 +55,10 @@ def test_bad_budgets_are_refused(budgets):
     cells = grid([10.0], [1e3, 1e5], lambda N, D: D**-0.5)
     with pytest.raises(ValueError, match="budgets must"):
         isoflop_slices(cells, budgets)
+
+
+@pytest.mark.parametrize("around", [0, -1, 1.5, np.nan])
+def test_a_bad_number_of_neighbours_is_refused(around):
+    cells = grid([10.0], [1e3, 1e5], lambda N, D: D**-0.5)
+    with pytest.raises(ValueError, match="around must"):
+        isoflop_slices(cells, [6e5], around=around)

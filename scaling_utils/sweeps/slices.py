@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scaling_utils._check import positive_array
+from scaling_utils._check import positive_array, whole
 from scaling_utils.laws.parametric import TRAINING_FLOPS
 from scaling_utils.sweeps.tuning import Cells
 
@@ -38,7 +38,7 @@ class Slices:
         return np.unique(self.C[self.firm])
 
 
-def isoflop_slices(cells: Cells, budgets) -> Slices:
+def isoflop_slices(cells: Cells, budgets, around: int | None = None) -> Slices:
     """Read the loss of every size at each budget off a grid of sizes and tokens.
 
     Runs of a grid rarely have equal compute. For each size the loss at D = C / (6 N) is
@@ -49,6 +49,9 @@ def isoflop_slices(cells: Cells, budgets) -> Slices:
     Parameters
     ----------
     cells : the tuned grid. budgets : FLOPs, shape (budgets,).
+    around : keep at most so many sizes on each side of the best one. A valley is no parabola,
+        and a grid that reaches further up one wall than up the other moves the lowest point of
+        the parabola through all of it: see ``fitting.isoflop_bias``. None keeps all.
 
     Returns
     -------
@@ -59,6 +62,7 @@ def isoflop_slices(cells: Cells, budgets) -> Slices:
     ValueError : budgets that are not positive and finite, or that no size reaches.
     """
     budgets = np.unique(positive_array("budgets", budgets, ndim=1))
+    around = None if around is None else whole("around", around)
     floor = np.where(np.isnan(cells.entropy), 0.0, cells.entropy)
     points = []
     for C in budgets:
@@ -73,6 +77,8 @@ def isoflop_slices(cells: Cells, budgets) -> Slices:
                 at.append((C, N, D, loss))
         best = int(np.argmin([loss for *_, loss in at])) if at else 0
         firm = FIRM <= best < len(at) - FIRM
+        if around is not None:
+            at = at[max(0, best - around) : best + around + 1]
         points += [(*point, firm) for point in at]
     if not points:
         reach = TRAINING_FLOPS * cells.N * cells.D
