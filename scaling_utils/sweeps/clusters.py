@@ -78,7 +78,9 @@ def _on_slurm(workers: int, options: Mapping):
         raise ImportError(
             "sweeps on Slurm need dask-jobqueue: pip install 'scaling-utils[slurm]'"
         ) from error
-    chosen = {"processes": options.get("cores"), **options}
+    chosen = dict(options)
+    if "cores" in options:  # without it dask-jobqueue says what is missing
+        chosen.setdefault("processes", options["cores"])
     chosen["scheduler_options"] = {
         "dashboard_address": None,
         **options.get("scheduler_options", {}),

@@ -1,0 +1,122 @@
+"""The example of book/sweeps.md runs as it is printed, here and through a stand-in for Slurm."""
+
+import csv
+import os
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from scaling_utils.cli import main, read_runs
+from scaling_utils.sweeps import read_config, sweep
+
+PAGE = (Path(__file__).parent.parent / "book" / "sweeps.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def example(tmp_path, monkeypatch):
+    """Return a folder with the page's files, as the current one; forget its module after."""
+    (tmp_path / "students.py").write_text(blocks("python")[0])
+    (tmp_path / "students.toml").write_text(blocks("toml")[0])
+    (tmp_path / "slurm.toml").write_text(blocks("toml")[1])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield tmp_path
+    sys.modules.pop("students", None)
+
+
+def test_the_command_of_the_page_makes_the_table_and_python_the_same_rows(example):
+    command = blocks("bash")[0].split()
+    assert command[:2] == ["scaling-utils", "sweep"]
+    assert main(command[1:]) == 0
+    jobs = read_config("students.toml").jobs
+    rows = list(csv.DictReader(Path("students.csv").read_text().splitlines()))
+    assert [(int(row["width"]), int(row["steps"]), int(row["seed"])) for row in rows] == [
+        (job["width"], job["steps"], job["seed"]) for job in jobs
+    ]
+    assert all(0 < float(row["loss"]) < 2.4 for row in rows)  # below guessing, ln 10 = 2.30
+    N, D = read_runs("students.csv")["N"], read_runs("students.csv")["D"]
+    assert N.tolist() == [(8 + 1) * job["width"] + (job["width"] + 1) * 10 for job in jobs]
+    assert D.tolist() == [64 * job["steps"] for job in jobs]
+    names = {}
+    exec(blocks("python")[1], names)
+    assert [repr(row["loss"]) for row in names["rows"]] == [row["loss"] for row in rows]
+
+
+SBATCH = """\
+#!/bin/sh
+if [ "$1" = --test-only ]; then cat > "{folder}/asked"; exit {refuse}; fi
+sh "$1" > "{folder}/worker.log" 2>&1 &
+echo "Submitted batch job $!"
+echo $! >> "{folder}/started"
+"""
+SCANCEL = """\
+#!/bin/sh
+kill "$1"
+"""
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch):
+    """Return a function that puts commands named like Slurm's before all others.
+
+    They run a worker here, or refuse it.
+    """
+    folder = tmp_path / "bin"
+    folder.mkdir()
+
+    def install(refuse: int = 0) -> None:
+        for name, text in (("sbatch", SBATCH), ("scancel", SCANCEL)):
+            (folder / name).write_text(text.format(folder=tmp_path, refuse=refuse))
+            (folder / name).chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    return install
+
+
+OPTIONS = tomllib.loads(blocks("toml")[1]) | {"interface": "lo"}
+JOBS = [{"base": 2, "exponent": exponent} for exponent in range(4)]
+
+
+def test_workers_that_slurm_starts_run_the_jobs(tmp_path, monkeypatch, stand_in):
+    stand_in()
+    monkeypatch.chdir(tmp_path)
+    path = [Path(__file__).parent]
+    rows = sweep(
+        "sweep_jobs:power", JOBS, "ledger.jsonl", slurm=OPTIONS, workers=1, path=path,
+        progress=False,
+    )  # fmt: skip
+    assert [row["value"] for row in rows] == [1, 2, 4, 8]
+    script = (tmp_path / "asked").read_text()
+    assert "#SBATCH -p normal" in script
+    assert "#SBATCH --mem=2G" in script
+    assert "--nthreads 1" in script
+    assert (tmp_path / "started").read_text().count("\n") == 1
+
+
+def test_workers_that_slurm_refuses_are_an_error(tmp_path, monkeypatch, stand_in):
+    stand_in(refuse=1)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="Slurm refuses the workers"):
+        sweep("sweep_jobs:power", JOBS, "ledger.jsonl", slurm=OPTIONS, progress=False)
+    assert not (tmp_path / "started").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (OPTIONS, "the command sbatch is not found"),
+        ({"memory": "1GB"}, "cores"),
+        ({"cores": 1, "memory": "1GB", "colour": "red"}, "unexpected keyword argument 'colour'"),
+    ],
+)
+def test_options_that_cannot_be_used_are_an_error(tmp_path, monkeypatch, options, message):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ValueError, match=message):
+        sweep("sweep_jobs:power", JOBS, tmp_path / "ledger.jsonl", slurm=options, progress=False)
