@@ -1,10 +1,9 @@
 """Training runs that are killed with SIGKILL, for the tests of the checkpoints.
 
-``python killed_runs.py run FOLDER [WORDS]`` trains a small model with checkpoints in FOLDER,
-goes on where an earlier call was killed, and kills itself after it has printed WORDS.
-``python killed_runs.py trials FOLDER`` kills such runs between the system calls of a save
-and at random moments, and prints what became of each as JSON. For speed it forks its runs;
-torch keeps to one thread here, so that this is safe.
+``python killed_runs.py run FOLDER`` trains a small model with checkpoints in FOLDER, and goes
+on where an earlier run was killed. ``python killed_runs.py trials FOLDER`` kills such runs between
+the system calls of a save and at random moments, and prints what became of each as JSON. For
+speed it forks its runs; torch keeps to one thread here, so that this is safe.
 """
 
 from __future__ import annotations
@@ -252,18 +251,12 @@ def killed_while_replacing(root: Path) -> list[dict]:
     return out
 
 
-def main(command: str, folder: str, last_words: str = "") -> None:
-    """Run one of the two commands; a run kills itself after it has said ``last_words``."""
+def main(command: str, folder: str) -> None:
+    """Run one of the two commands."""
     torch.set_num_threads(1)
     root = Path(folder)
-
-    def report(words: str) -> None:
-        print(words, flush=True)
-        if words == last_words:
-            os.kill(os.getpid(), signal.SIGKILL)
-
     if command == "run":
-        torch.save(train(root, report=report), f"{folder}.result")
+        torch.save(train(root, report=lambda words: print(words)), f"{folder}.result")
         return
     train(root / "first")  # loads here, once, what torch loads at the first use
     trials = {
@@ -271,6 +264,7 @@ def main(command: str, folder: str, last_words: str = "") -> None:
         "saving one": killed_while_saving(root, 1, saves=(2,)),
         "random": killed_at_random(root, runs=4),
         "replacing": killed_while_replacing(root),
+        "left": wait(*fork(train, root / "left", 2, kill_at=41))[0][-1],
     }
     print(json.dumps(trials))
 
