@@ -10,8 +10,10 @@
 """
 
 from scaling_utils.fitting.broken import BrokenFit, fit_broken_power_law
+from scaling_utils.fitting.coupled import CoupledFit, fit_coupled, resample_coupled
 from scaling_utils.fitting.envelope import EnvelopeFit, fit_envelope
 from scaling_utils.fitting.errors import FitError, FitWarning
+from scaling_utils.fitting.interaction import Interaction, interaction
 from scaling_utils.fitting.isoflop import IsoFlopBias, IsoFlopFit, fit_isoflop, isoflop_bias
 from scaling_utils.fitting.parametric import ParametricFit, fit_parametric
 from scaling_utils.fitting.power import PowerLawFit, fit_power_law
@@ -20,18 +22,23 @@ from scaling_utils.fitting.resampling import Bootstrap, bootstrap
 __all__ = [
     "Bootstrap",
     "BrokenFit",
+    "CoupledFit",
     "EnvelopeFit",
     "FitError",
     "FitWarning",
+    "Interaction",
     "IsoFlopBias",
     "IsoFlopFit",
     "ParametricFit",
     "PowerLawFit",
     "bootstrap",
     "fit_broken_power_law",
+    "fit_coupled",
     "fit_envelope",
     "fit_isoflop",
     "fit_parametric",
     "fit_power_law",
+    "interaction",
     "isoflop_bias",
+    "resample_coupled",
 ]

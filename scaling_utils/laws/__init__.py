@@ -13,6 +13,7 @@ paper, and ``PF_DAY`` converts.
 from scaling_utils.laws import batch, facts
 from scaling_utils.laws._about import About, UnreachableLoss
 from scaling_utils.laws.broken import Break, BrokenPowerLaw
+from scaling_utils.laws.coupled import CoupledLaw
 from scaling_utils.laws.data_constrained import MUENNIGHOFF, DataConstrainedLaw
 from scaling_utils.laws.domains import HENIGHAN, DomainLaws
 from scaling_utils.laws.hyperparameters import (
@@ -87,6 +88,7 @@ __all__ = [
     "Break",
     "BrokenPowerLaw",
     "Chinchilla",
+    "CoupledLaw",
     "CriticalBatch",
     "DataConstrainedLaw",
     "DeepSeekRules",
