@@ -17,6 +17,11 @@ from scaling_utils.fitting.interaction import Interaction, interaction
 from scaling_utils.fitting.isoflop import IsoFlopBias, IsoFlopFit, fit_isoflop, isoflop_bias
 from scaling_utils.fitting.parametric import ParametricFit, fit_parametric
 from scaling_utils.fitting.power import PowerLawFit, fit_power_law
+from scaling_utils.fitting.repetition import (
+    RepetitionFit,
+    fit_repetition,
+    resample_repetition,
+)
 from scaling_utils.fitting.resampling import Bootstrap, bootstrap
 
 __all__ = [
@@ -31,6 +36,7 @@ __all__ = [
     "IsoFlopFit",
     "ParametricFit",
     "PowerLawFit",
+    "RepetitionFit",
     "bootstrap",
     "fit_broken_power_law",
     "fit_coupled",
@@ -38,7 +44,9 @@ __all__ = [
     "fit_isoflop",
     "fit_parametric",
     "fit_power_law",
+    "fit_repetition",
     "interaction",
     "isoflop_bias",
     "resample_coupled",
+    "resample_repetition",
 ]
