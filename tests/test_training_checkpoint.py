@@ -283,6 +283,15 @@ def test_damaged_later_checkpoints_make_way(tmp_path):
     assert len(names(tmp_path)) == 4
 
 
+def test_what_cannot_be_read_now_is_not_removed(tmp_path):
+    path = checkpoint.save(tmp_path, 9, state())
+    a_folder(path)
+    for step in (5, 9):
+        with pytest.raises(CheckpointError, match=r"000000009\.pt cannot be read"):
+            checkpoint.save(tmp_path, step, state())
+    assert path.exists()
+
+
 @pytest.mark.parametrize("step", [1, 2])
 def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch, step):
     checkpoint.save(tmp_path, 1, state(1.0))

@@ -59,8 +59,8 @@ def save(folder: str | os.PathLike, step: int, state: dict, keep: int = 2) -> Pa
     Raises
     ------
     TypeError : the state holds something else, which ``load`` would refuse.
-    CheckpointError : the folder holds a good checkpoint of a later step. To go on from it,
-        call ``latest``; another run needs another folder.
+    CheckpointError : the folder holds a good checkpoint of a later step, or one that cannot
+        be read. To go on from it, call ``latest``; another run needs another folder.
     OSError : the disk is full or refuses.
     """
     step, keep = whole("step", step, at_least=0), whole("keep", keep)
@@ -175,7 +175,7 @@ def _recorded_hashes(path: Path) -> list[str]:
     except FileNotFoundError:
         raise CheckpointError(f"{path} has no hash file {beside.name}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{beside} cannot be read: {error}") from None
+        raise CheckpointError(f"{beside} cannot be read: {error}") from error
     matches = [_HASH_LINE.fullmatch(line) for line in lines]
     if not 1 <= len(matches) <= 2 or not all(m and m[2] == path.name for m in matches):
         raise CheckpointError(f"{beside} does not hold a sha256 of {path.name}")
@@ -189,7 +189,7 @@ def _checked(path: Path) -> tuple[bytes, str]:
     except FileNotFoundError:
         raise CheckpointError(f"there is no checkpoint {path}") from None
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from None
+        raise CheckpointError(f"{path} cannot be read: {error}") from error
     if not data:
         raise CheckpointError(f"{path} is empty")
     digest = hashlib.sha256(data).hexdigest()
@@ -214,7 +214,9 @@ def _good_hash(path: Path) -> str | None:
     """Return the hash of a checkpoint, or None if it is missing or damaged."""
     try:
         return _checked(path)[1]
-    except CheckpointError:
+    except CheckpointError as error:
+        if isinstance(error.__cause__, OSError):  # it may be good, and must not be removed
+            raise
         return None
 
 
