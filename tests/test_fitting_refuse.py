@@ -199,7 +199,11 @@ def test_an_envelope_won_by_one_size_is_no_power_law():
             lambda: bootstrap(FIT, kind="stratified", strata=N[1:]),
             r"strata must .* shape \(25,\), got shape \(24,\)",
         ),
-        (lambda: bootstrap(FIT, indices=[[0, 1]]), r"indices must have shape \(resamples, 25\)"),
+        (
+            lambda: bootstrap(FIT, indices=[[0, 1]]),
+            "at least 5 distinct rows in each resample, got 2",
+        ),
+        (lambda: bootstrap(FIT, indices=[]), "indices must hold at least one resample"),
         (
             lambda: bootstrap(FIT, indices=np.full((2, 25), 25)),
             "indices must be whole numbers from 0 to 24, got values from 25 to 25",

@@ -13,6 +13,7 @@ from scaling_utils.fitting.broken import BrokenFit, fit_broken_power_law
 from scaling_utils.fitting.coupled import CoupledFit, fit_coupled, resample_coupled
 from scaling_utils.fitting.envelope import EnvelopeFit, fit_envelope
 from scaling_utils.fitting.errors import FitError, FitWarning
+from scaling_utils.fitting.groups import draw_groups
 from scaling_utils.fitting.interaction import Interaction, interaction
 from scaling_utils.fitting.isoflop import IsoFlopBias, IsoFlopFit, fit_isoflop, isoflop_bias
 from scaling_utils.fitting.parametric import ParametricFit, fit_parametric
@@ -38,6 +39,7 @@ __all__ = [
     "PowerLawFit",
     "RepetitionFit",
     "bootstrap",
+    "draw_groups",
     "fit_broken_power_law",
     "fit_coupled",
     "fit_envelope",

@@ -137,8 +137,9 @@ def bootstrap(
         parameters would determine nothing and is drawn again.
     strata : array, shape (rows,), optional
         Label of each row; for "stratified" only.
-    indices : array of int, shape (resamples, rows), optional
-        The rows of each resample, in place of drawing them here.
+    indices : sequence of whole-number arrays, optional
+        The rows of each resample, by place, in place of drawing them here. They may differ
+        in length: see ``draw_groups``.
     check : int
         Resamples, drawn at random, that are also fitted from scratch.
 
@@ -169,7 +170,7 @@ def bootstrap(
     if indices is None:
         weights = _draw(rng, whole("n", n, at_least=2), rows, parameters, kind, strata)
     else:
-        kind, weights = "indices", _counts(_checked_indices(indices, rows), rows)
+        kind, weights = "indices", _given(indices, rows, parameters)
 
     outcome = resample_fits(table, weights, found.theta, delta, rng)
     chosen = rng.choice(len(weights), size=min(check, len(weights)), replace=False)
@@ -228,16 +229,26 @@ def _draw(rng, n: int, rows: int, parameters: int, kind: str, strata) -> np.ndar
     return weights
 
 
-def _checked_indices(indices, rows: int) -> np.ndarray:
-    array = finite_array("indices", indices, ndim=2)
-    if array.shape[1] != rows:
-        raise ValueError(f"indices must have shape (resamples, {rows}), got {array.shape}")
-    if (array != np.floor(array)).any() or array.min() < 0 or array.max() >= rows:
-        raise ValueError(
-            f"indices must be whole numbers from 0 to {rows - 1}, "
-            f"got values from {array.min():g} to {array.max():g}"
-        )
-    return array.astype(int)
+def _given(indices, rows: int, parameters: int) -> np.ndarray:
+    """Return how often each row is in each of the given resamples, shape (resamples, rows)."""
+    weights = []
+    for index in indices:
+        index = finite_array("indices", index, ndim=1)
+        if (index != np.floor(index)).any() or index.min() < 0 or index.max() >= rows:
+            raise ValueError(
+                f"indices must be whole numbers from 0 to {rows - 1}, "
+                f"got values from {index.min():g} to {index.max():g}"
+            )
+        weights.append(np.bincount(index.astype(int), minlength=rows).astype(float))
+        distinct = int((weights[-1] > 0).sum())
+        if distinct < parameters:
+            raise ValueError(
+                f"indices must name at least {parameters} distinct rows in each resample, "
+                f"got {distinct}"
+            )
+    if not weights:
+        raise ValueError("indices must hold at least one resample, got none")
+    return np.array(weights)
 
 
 def _counts(indices: np.ndarray, rows: int) -> np.ndarray:

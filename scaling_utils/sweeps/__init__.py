@@ -13,10 +13,11 @@ Importing this room loads neither Dask nor torch. Linux and macOS only: the lock
 """
 
 from scaling_utils.sweeps.config import Config, ConfigError, expand, read_config
+from scaling_utils.sweeps.heldout import Score, held_out, score
 from scaling_utils.sweeps.jobs import experiments, find_experiment, job_key
 from scaling_utils.sweeps.ledger import Ledger, LedgerError, LedgerWarning, read_ledger
 from scaling_utils.sweeps.provenance import collect_provenance
-from scaling_utils.sweeps.records import read_record, record
+from scaling_utils.sweeps.records import read_record, record, recorded
 from scaling_utils.sweeps.run import Failure, JobsFailed, sweep
 from scaling_utils.sweeps.slices import Slices, isoflop_slices
 from scaling_utils.sweeps.tables import table, write_csv
@@ -31,12 +32,14 @@ __all__ = [
     "Ledger",
     "LedgerError",
     "LedgerWarning",
+    "Score",
     "Slices",
     "cells",
     "collect_provenance",
     "expand",
     "experiments",
     "find_experiment",
+    "held_out",
     "isoflop_slices",
     "job_key",
     "read_config",
@@ -44,6 +47,8 @@ __all__ = [
     "read_record",
     "read_rows",
     "record",
+    "recorded",
+    "score",
     "sweep",
     "table",
     "write_csv",

@@ -14,6 +14,7 @@ from scaling_utils.sweeps.ledger import read_ledger
 from scaling_utils.sweeps.tables import write_csv
 from scaling_utils.sweeps.tuning import read_rows
 
+RESULTS = "results"  # the folder of the book's recorded studies
 DIGITS = 7  # of losses and their errors; runs repeat to fewer
 SHORT = 16  # hexadecimal digits of a hash
 
@@ -57,6 +58,27 @@ def read_record(folder: str | Path) -> tuple[dict[str, dict], list[dict]]:
     if unknown:
         raise ValueError(f"{folder}: runs of jobs that jobs.csv lacks: {sorted(unknown)}")
     return about, runs
+
+
+def recorded(name: str) -> Path:
+    """Return the folder of a recorded study of this book, ``results/<name>``.
+
+    It is looked for beside the package, and in the working folder and those above it.
+
+    Raises
+    ------
+    FileNotFoundError : there is none, because the package was installed without the book.
+    """
+    places = [Path(__file__).parents[2], Path.cwd(), *Path.cwd().parents]
+    for place in places:
+        folder = place / RESULTS / name
+        if (folder / "runs.csv").is_file():
+            return folder
+    raise FileNotFoundError(
+        f"no recorded study {name!r}: {RESULTS}/{name}/runs.csv is neither in {places[0]} nor in "
+        f"{places[1]} or above. The recorded runs are in the book's repository and not in the "
+        "installed package: clone the repository and start Jupyter inside it"
+    )
 
 
 def _short(row: dict) -> dict:
