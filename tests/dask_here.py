@@ -18,7 +18,7 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"}
 
 
-def wait_for(condition: Callable, what: str, seconds: float = 60.0):
+def wait_for(condition: Callable, what: str, seconds: float = 300.0):
     """Return the condition's first true value, or fail when the time is over."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -109,7 +109,7 @@ def test_a_killed_sweep_goes_on_and_ends_with_the_same_table(
     else:
         process.kill()
     process.wait()
-    _, alive = psutil.wait_procs(workers, timeout=30)
+    _, alive = psutil.wait_procs(workers, timeout=300)
     assert alive == []
     assert jobs_done(out) < 4
     assert complete(config, out) == uninterrupted
@@ -122,8 +122,8 @@ def test_an_interrupted_sweep_says_so_and_leaves_no_process(config, tmp_path, nu
     process = started(config, out)
     workers = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, number)
-    assert process.wait(timeout=30) == 130
-    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert process.wait(timeout=300) == 130
+    _, alive = psutil.wait_procs(workers, timeout=300)
     assert alive == []
     words = (tmp_path / "log").read_text()
     assert "interrupted; the same command goes on" in words

@@ -82,7 +82,7 @@ def starts(folder: Path) -> list[tuple[int, int, int]]:
 def test_a_cancelled_worker_and_a_killed_client_lose_nothing(slurm, command, tmp_path):
     process = start(command, tmp_path, slurm)
     try:
-        wait_for(lambda: len(starts(tmp_path)) >= 2, "two jobs to start", seconds=120)
+        wait_for(lambda: len(starts(tmp_path)) >= 2, "two jobs to start")
         seed, _, worker = starts(tmp_path)[0]
         checkpoints = tmp_path / "out" / "ledger.jobs"
         wait_for(lambda: len(list(checkpoints.glob("*/count"))) >= 2, "counts of both jobs")
@@ -92,13 +92,12 @@ def test_a_cancelled_worker_and_a_killed_client_lose_nothing(slurm, command, tmp
         wait_for(
             lambda: [s for s in starts(tmp_path) if s[0] == seed and s[2] != worker],
             "the job to start on another worker",
-            seconds=120,
         )
         wait_for(lambda: len(slurm.jobs()) == 2, "a new worker in place of the cancelled one")
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    wait_for(lambda: not slurm.jobs(), "the workers to notice that the client is gone", 120)
+    wait_for(lambda: not slurm.jobs(), "the workers to notice that the client is gone")
 
     done = start(command, tmp_path, slurm)
     assert done.wait(timeout=180) == 0, (tmp_path / "log").read_text()
