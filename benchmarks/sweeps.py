@@ -52,6 +52,9 @@ def line(label: str, seconds: list[float], unit: str = "s", factor: float = 1.0)
 
 def main() -> int:
     jobs = [{"n": n} for n in range(JOBS)]
+    print(
+        f"load before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; the times are real time"
+    )
     fixed, each, direct = [], [], []
     for _ in range(REPEATS):  # one after another, so that all meet the same machine
         pair = swept(jobs[:2])
