@@ -132,6 +132,28 @@ def test_mup_at_the_base_width_is_the_usual_parametrisation(tmp_path):
     assert abs(mup[0]["loss"] - usual[0]["loss"]) < 0.1  # other draws of the same distribution
 
 
+def test_the_last_row_has_the_loss_at_each_place_where_it_is_asked_for(tmp_path):
+    first, last = sequence_models(GPTS | {"places": True}, tmp_path)
+    assert "by_place" not in first
+    assert len(last["by_place"]) == 7  # of 8 places the first one sees less than two symbols
+    assert np.mean(last["by_place"]) == pytest.approx(last["loss"], abs=1e-4)
+
+
+def test_the_loss_at_each_place_of_a_text_leaves_out_what_is_no_target():
+    class OneByte(torch.nn.Module):
+        """Always says "e", with a probability of 257 in 512 against 1 in 512."""
+
+        def forward(self, tokens):
+            return torch.nn.functional.one_hot(torch.full_like(tokens, ord("e")), 256) * np.log(257)
+
+    task = TextSequences("english", 40)
+    places = np.array(task.by_place(OneByte()))
+    assert places.shape == (40,)
+    found = torch.cat([targets for _, targets, _ in task._held_out])  # (pieces, T)
+    share = ((found == ord("e")).sum(0) / (found >= 0).sum(0)).numpy()
+    np.testing.assert_allclose(places, np.log(512) - share * np.log(257), rtol=1e-5)
+
+
 def test_sequences_of_a_language_are_a_pure_function_of_the_index():
     task = LanguageSequences(TINY, 6)
     inputs, targets = task.batch(300, 0, 3)  # crosses from one block of passages to the next

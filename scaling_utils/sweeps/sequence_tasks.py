@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from scaling_utils._check import whole
 from scaling_utils.corpora import languages
 from scaling_utils.corpora.windows import HeldOutSequences, Sequences
 from scaling_utils.sweeps.window_tasks import split_text, table_hash
-from scaling_utils.training.evaluation import evaluate
+from scaling_utils.training.evaluation import IGNORED, evaluate
 
 PASSAGES = 1024  # drawn at a time: a passage alone costs as much as many together
 HELD_OUT = 32_768  # held-out tokens
@@ -62,7 +63,6 @@ class LanguageSequences:
         passages = torch.from_numpy(np.stack(rows))  # (B, T + 1)
         return passages[:, :-1], passages[:, 1:]
 
-    @torch.no_grad()
     def measure(self, model: nn.Module) -> dict[str, float]:
         """Return the loss in nats per symbol where the context is whole, and its error.
 
@@ -70,26 +70,36 @@ class LanguageSequences:
         possible loss. It is measured against the true rows: no drawn symbol adds noise. The
         standard error takes passages as independent; all networks share them.
         """
-        order, n = self.language.order, max(2, HELD_OUT // self.length)
-        passages = self.language.chains(n, self.length, 0, 0, languages.HELD_OUT)  # (n, T)
-        seen = np.lib.stride_tricks.sliding_window_view(passages, order, axis=1)
-        contexts = seen @ self.vocab ** np.arange(order - 1, -1, -1)  # (n, T - order + 1)
-        model.eval()
-        means = []
-        step = max(1, CHUNK // self.length)
-        for first in range(0, n, step):
-            tokens = torch.from_numpy(passages[first : first + step])  # (B, T)
-            rows = torch.from_numpy(self.language.rows[contexts[first : first + step]]).float()
-            guesses = torch.log_softmax(model(tokens)[:, order - 1 :], -1)  # (B, T', V)
-            means.append((rows * (rows.log() - guesses)).sum(-1).mean(1))  # (B,)
-        model.train()
-        each = torch.cat(means).double()
+        each = self._divergences(model).mean(1)  # (n,)
         entropy = self.language.entropy
         return {
             "loss": entropy + each.mean().item(),
             "se": (each.std() / len(each) ** 0.5).item(),
             "entropy": entropy,
         }
+
+    def by_place(self, model: nn.Module) -> list[float]:
+        """Return the loss at each place that sees ``order`` symbols or more, the first one
+        first, in nats per symbol; ``measure`` gives their mean."""
+        return (self.language.entropy + self._divergences(model).mean(0)).tolist()
+
+    @torch.no_grad()
+    def _divergences(self, model: nn.Module) -> Tensor:
+        """Return the divergence of the true rows from the model's, shape (n, T - order + 1)."""
+        order, n = self.language.order, max(2, HELD_OUT // self.length)
+        passages = self.language.chains(n, self.length, 0, 0, languages.HELD_OUT)  # (n, T)
+        seen = np.lib.stride_tricks.sliding_window_view(passages, order, axis=1)
+        contexts = seen @ self.vocab ** np.arange(order - 1, -1, -1)  # (n, T - order + 1)
+        model.eval()
+        found = []
+        step = max(1, CHUNK // self.length)
+        for first in range(0, n, step):
+            tokens = torch.from_numpy(passages[first : first + step])  # (B, T)
+            rows = torch.from_numpy(self.language.rows[contexts[first : first + step]]).float()
+            guesses = torch.log_softmax(model(tokens)[:, order - 1 :], -1)  # (B, T', V)
+            found.append((rows * (rows.log() - guesses)).sum(-1))  # (B, T')
+        model.train()
+        return torch.cat(found).double()
 
 
 class TextSequences:
@@ -120,8 +130,26 @@ class TextSequences:
 
         Pieces of all held-out documents are taken evenly; documents count as independent.
         """
+        found = evaluate(model, self._held_out)
+        return {"loss": found.loss, "se": found.se}
+
+    @torch.no_grad()
+    def by_place(self, model: nn.Module) -> list[float]:
+        """Return the loss at each place of a piece, the one that sees one byte first, in nats
+        per byte. The mean of ``measure`` weighs places by how often pieces reach them."""
+        sums, counts = torch.zeros(2, self.length, dtype=torch.float64)  # (T,) each
+        model.eval()
+        for tokens, targets, _ in self._held_out:
+            logits = model(tokens).flatten(0, 1)  # (B T, V)
+            losses = cross_entropy(logits, targets.flatten(), reduction="none")  # 0 if ignored
+            sums += losses.view(targets.shape).double().sum(0)
+            counts += (targets != IGNORED).sum(0)
+        model.train()
+        return (sums / counts).tolist()
+
+    @cached_property
+    def _held_out(self) -> list[tuple[Tensor, Tensor, Tensor]]:
         size = CHUNK // self.length
         parts = list(HeldOutSequences(self.split.held_out, self.length, size))
         stride = max(1, len(parts) * size * self.length // (8 * HELD_OUT))
-        found = evaluate(model, parts[::stride])
-        return {"loss": found.loss, "se": found.se}
+        return parts[::stride]

@@ -27,6 +27,7 @@ DEFAULTS = {
     "clip": 1.0,
     "weight_decay": 0.0,
     "mup_width": None,
+    "places": False,
 }
 D_HEAD = 16
 
@@ -58,13 +59,14 @@ def sequence_models(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
         it to this one; without it every weight has the rate itself.
     seed : of data and initial weights. tokens : lengths of the runs, rising, whole batches.
     warmup : steps (100). decay : share of each run (0.25). clip : of the gradient's norm (1).
-    weight_decay : of matrices (0).
+    weight_decay : of matrices (0). places : whether the last row has the loss at each place.
 
     Rows
     ----
     N (weights that multiply, with the head, without embedding and biases), N_total, D (tokens),
     flops (exact, of this run), loss and se (nats per token), entropy (of a language), seed,
-    rate, corpus (sha256), seconds (of the whole job until this row).
+    rate, corpus (sha256), seconds (of the whole job until this row), and with ``places`` in the
+    last row by_place (nats per token at each place of a sequence that counts).
 
     Raises
     ------
@@ -99,6 +101,8 @@ def sequence_models(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
             "corpus": task.sha256,
             "seconds": round(watch.seconds(), 1),
         }
+        if job["places"] and tokens == job["tokens"][-1]:
+            row["by_place"] = [round(loss, 5) for loss in task.by_place(model)]
         return [row]
 
     return train_branches(
