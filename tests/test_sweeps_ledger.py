@@ -276,6 +276,7 @@ def clock(monkeypatch):
 def test_the_time_left_is_not_known_before_a_job_has_ended(clock):
     progress = Progress({"a": 1.0, "b": 1.0}, done=3, stream=io.StringIO())
     assert progress.line(2) == "3 of 5 jobs done, 0 s so far, time left not known yet"
+    assert progress.line(0) == "3 of 5 jobs done, 0 s so far, no worker is connected"
 
 
 def test_the_time_left_follows_from_cost_and_pace(clock):

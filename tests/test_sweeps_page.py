@@ -3,14 +3,16 @@
 import csv
 import os
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from scaling_utils.cli import main, read_runs
-from scaling_utils.sweeps import read_config, sweep
+from scaling_utils.sweeps import clusters, read_config, run, sweep
 
 PAGE = (Path(__file__).parent.parent / "book" / "sweeps.md").read_text(encoding="utf-8")
 
@@ -52,9 +54,14 @@ def test_the_command_of_the_page_makes_the_table_and_python_the_same_rows(exampl
 SBATCH = """\
 #!/bin/sh
 if [ "$1" = --test-only ]; then cat > "{folder}/asked"; exit {refuse}; fi
-sh "$1" > "{folder}/worker.log" 2>&1 &
+cp "$1" "{folder}/script"  # the caller removes its file soon
+{run} "{folder}/script" > "{folder}/worker.log" 2>&1 &
 echo "Submitted batch job $!"
 echo $! >> "{folder}/started"
+"""
+SQUEUE = """\
+#!/bin/sh
+cat "{folder}/queue"
 """
 SCANCEL = """\
 #!/bin/sh
@@ -71,9 +78,10 @@ def stand_in(tmp_path, monkeypatch):
     folder = tmp_path / "bin"
     folder.mkdir()
 
-    def install(refuse: int = 0) -> None:
-        for name, text in (("sbatch", SBATCH), ("scancel", SCANCEL)):
-            (folder / name).write_text(text.format(folder=tmp_path, refuse=refuse))
+    def install(refuse: int = 0, run: str = "sh") -> None:
+        (tmp_path / "queue").touch()
+        for name, text in (("sbatch", SBATCH), ("scancel", SCANCEL), ("squeue", SQUEUE)):
+            (folder / name).write_text(text.format(folder=tmp_path, refuse=refuse, run=run))
             (folder / name).chmod(0o755)
         monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
@@ -106,6 +114,38 @@ def test_workers_that_slurm_refuses_are_an_error(tmp_path, monkeypatch, stand_in
     with pytest.raises(ValueError, match="Slurm refuses the workers"):
         sweep("sweep_jobs:power", JOBS, "ledger.jsonl", slurm=OPTIONS, progress=False)
     assert not (tmp_path / "started").exists()
+
+
+def test_workers_that_die_before_they_connect_are_an_error(tmp_path, monkeypatch, stand_in):
+    stand_in(run="false")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(run, "_LOOK", 1.0)
+    with pytest.raises(ConnectionError, match="ended before their workers could connect"):
+        sweep("sweep_jobs:power", JOBS, "ledger.jsonl", slurm=OPTIONS, progress=False)
+
+
+def test_jobs_that_wait_in_the_queue_are_waited_for(tmp_path, monkeypatch):
+    class Job:
+        job_id = 17
+
+    class Cluster:
+        workers: ClassVar = {"a": Job}
+
+    waiting, unknown, gone = (0, "16\n17\n"), (1, ""), (0, "16\n")
+    answers = iter([waiting, gone, unknown, gone, gone, gone])
+
+    def squeue(command, **_):
+        assert command[0] == "squeue"
+        return subprocess.CompletedProcess(command, *next(answers))
+
+    monkeypatch.setattr(subprocess, "run", squeue)
+    check = clusters._SlurmCheck(Cluster)
+    for _ in range(4):
+        check(workers=0)
+    check(workers=1)
+    check(workers=0)
+    with pytest.raises(ConnectionError, match="ended before their workers"):
+        check(workers=0)
 
 
 @pytest.mark.parametrize(

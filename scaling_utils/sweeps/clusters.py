@@ -23,7 +23,11 @@ _NO_DASHBOARD = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
 
 @contextlib.contextmanager
 def connected(workers: int, scheduler: str | None = None, slurm: Mapping | None = None) -> Iterator:
-    """Give a Dask client, and end what was started for it.
+    """Give a Dask client and a check of its workers, and end what was started for them.
+
+    The check takes the number of connected workers. Called now and then, it raises
+    ConnectionError when Slurm has ended all workers before they could connect; the sweep
+    would wait for them forever.
 
     Parameters
     ----------
@@ -46,17 +50,23 @@ def connected(workers: int, scheduler: str | None = None, slurm: Mapping | None 
         ) from error
     with contextlib.ExitStack() as stack:
         stack.enter_context(dask.config.set(_SETTINGS))
+        check = _no_check
         if scheduler is not None:
             target = scheduler
         elif slurm is not None:
             target = stack.enter_context(_on_slurm(workers, slurm))
+            check = _SlurmCheck(target)
         else:
             target = stack.enter_context(_local(workers))
         try:
             client = Client(target, set_as_default=False)
         except (OSError, ValueError) as error:
             raise ConnectionError(f"no Dask scheduler answers at {target}: {error}") from error
-        yield stack.enter_context(client)
+        yield stack.enter_context(client), check
+
+
+def _no_check(workers: int) -> None:
+    """Dask starts local workers again; those of a running scheduler are not ours."""
 
 
 def _local(workers: int):
@@ -110,3 +120,29 @@ def _ask_slurm(script: str) -> None:
         raise ValueError("Slurm is not here: the command sbatch is not found") from error
     if done.returncode != 0:
         raise ValueError(f"Slurm refuses the workers: {' '.join(done.stderr.split())}")
+
+
+class _SlurmCheck:
+    """Raises at the second call in a row that finds no worker, and no job that could start one.
+
+    Dask takes some seconds to replace a worker's job that has ended, so that one call is not
+    enough to tell.
+    """
+
+    def __init__(self, cluster):
+        self._cluster = cluster
+        self._alone = 0
+
+    def __call__(self, workers: int) -> None:
+        self._alone = 0 if workers or self._in_queue() else self._alone + 1
+        if self._alone >= 2:
+            raise ConnectionError(
+                "the jobs of Slurm ended before their workers could connect; "
+                "their output is where the option log_directory says"
+            )
+
+    def _in_queue(self) -> bool:
+        command = ["squeue", "-h", "--me", "-o", "%A"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        ours = {str(job.job_id) for job in self._cluster.workers.values()}
+        return done.returncode != 0 or bool(ours & set(done.stdout.split()))

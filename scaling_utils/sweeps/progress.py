@@ -60,8 +60,10 @@ class Progress:
         if self._failed:
             words.append(f"{self._failed} failed")
         words.append(f"{duration(time.monotonic() - self._start)} so far")
-        if self._left:
-            left = self._estimate(max(workers, 1))
+        if self._left and not workers:
+            words.append("no worker is connected")
+        elif self._left:
+            left = self._estimate(workers)
             words.append("time left not known yet" if left is None else f"about {left} left")
         return ", ".join(words)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import queue
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from scaling_utils.sweeps.progress import Progress
 from scaling_utils.sweeps.provenance import command_line
 from scaling_utils.sweeps.tables import rows_of
 from scaling_utils.sweeps.worker import run_job
+
+_LOOK = 60.0  # seconds without news after which the workers are looked at
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def sweep(
     ValueError, TypeError : jobs that are no dicts, repeat each other or are none; a function
         that is not found.
     ImportError : Dask is not installed.
-    ConnectionError : the scheduler does not answer, or went away.
+    ConnectionError : the scheduler does not answer, or went away; Slurm ended all workers.
     """
     workers = whole("workers", workers)
     if scheduler is not None and slurm is not None:
@@ -99,9 +102,9 @@ def sweep(
             costs = _costs(found, todo)
             run = _Run(book, name, function, [str(Path(place).resolve()) for place in path])
             counter = Progress(costs, len(wanted) - len(todo)) if progress else None
-            with connected(min(workers, len(todo)), scheduler, slurm) as client:
+            with connected(min(workers, len(todo)), scheduler, slurm) as (client, check):
                 first = dict(sorted(todo.items(), key=lambda item: -costs[item[0]]))
-                failures = run.all(client, first, counter)
+                failures = run.all(client, check, first, counter)
         rows = rows_of(book.jobs[key] for key in wanted if key in book.jobs)
     if failures:
         raise JobsFailed(failures, rows)
@@ -154,30 +157,29 @@ class _Run:
     function: str | Callable
     path: list[str]
 
-    def all(self, client, jobs: dict[str, dict], counter: Progress | None) -> list[Failure]:
+    def all(
+        self, client, check: Callable[[int], None], jobs: dict[str, dict], counter: Progress | None
+    ) -> list[Failure]:
         """Run the jobs, the first ones first; return those that failed."""
-        from distributed import as_completed
-
-        # Dask's keys must differ between ledgers that share a scheduler.
-        place = hashlib.sha256(str(self.book.path.resolve()).encode()).hexdigest()[:8]
-        futures = {}
+        ended: queue.SimpleQueue = queue.SimpleQueue()
+        running = {}
         for number, (key, job) in enumerate(jobs.items()):
-            future = client.submit(
-                run_job,
-                self.function,
-                job,
-                str(_folder(self.book, key)),
-                self.path,
-                key=f"{self.name}-{place}-{key}",
-                priority=-number,
-            )
-            futures[future.key] = (key, job, future)
+            future = self._submit(client, key, job, priority=-number)
+            future.add_done_callback(ended.put)
+            running[future.key] = (key, job, future)
         if counter:
             counter.show(len(client.nthreads()))
         failures = []
-        submitted = [future for *_, future in futures.values()]
-        for future in as_completed(submitted, loop=client.loop):
-            key, job, _ = futures.pop(future.key)
+        while running:
+            try:
+                future = ended.get(timeout=_LOOK)
+            except queue.Empty:
+                workers = len(client.nthreads())
+                check(workers)
+                if counter:
+                    counter.show(workers)
+                continue
+            key, job, _ = running.pop(future.key)
             error, seconds = self._keep(key, job, future)
             if error is not None:
                 failures.append(Failure(key, job, error))
@@ -185,6 +187,19 @@ class _Run:
                 counter.ended(key, seconds, len(client.nthreads()))
             future.release()
         return failures
+
+    def _submit(self, client, key: str, job: dict, priority: int):
+        # Dask's keys must differ between ledgers that share a scheduler.
+        place = hashlib.sha256(str(self.book.path.resolve()).encode()).hexdigest()[:8]
+        return client.submit(
+            run_job,
+            self.function,
+            job,
+            str(_folder(self.book, key)),
+            self.path,
+            key=f"{self.name}-{place}-{key}",
+            priority=priority,
+        )
 
     def _keep(self, key: str, job: dict, future) -> tuple[str | None, float | None]:
         """Write down what came of a job; return the error, if any, and the seconds."""
