@@ -6,7 +6,7 @@ import pytest
 from scaling_utils.corpora.languages import dirichlet_language
 from scaling_utils.corpora.related import related_language
 
-SETTINGS = {"vocab": 6, "order": 3, "strength": 5.0, "floor": 1e-9, "seed": 3}
+SETTINGS = {"vocab": 6, "order": 3, "strength": 20.0, "floor": 1e-9, "seed": 3}
 
 
 def parents(rows, vocab):
@@ -15,7 +15,8 @@ def parents(rows, vocab):
 
 
 def test_with_everything_shared_it_is_the_language_itself():
-    assert related_language(3, **SETTINGS) is dirichlet_language(**SETTINGS)
+    source = dirichlet_language(**SETTINGS)
+    np.testing.assert_array_equal(related_language(3, **SETTINGS).rows, source.rows)
 
 
 @pytest.mark.parametrize("shared", [1, 2])
@@ -31,6 +32,15 @@ def test_what_is_shared_are_the_rows_of_that_order(shared):
     other = dirichlet_language(**SETTINGS | {"order": shared, "seed": 4}).rows
     wrong = (parents(higher, V) - other) / np.maximum(spread, 1e-3)
     assert np.sqrt((wrong**2).mean()) > 2
+
+
+def test_a_share_of_the_rows_is_kept():
+    source = dirichlet_language(**SETTINGS)
+    target = related_language(2, kept=0.7, **SETTINGS)
+    same = (target.rows == source.rows).all(1)
+    assert same.mean() == pytest.approx(0.7, abs=4 * np.sqrt(0.21 / len(same)))
+    assert np.median(np.abs(target.rows - source.rows)[~same].max(1)) > 0.05
+    np.testing.assert_array_equal(related_language(2, kept=1, **SETTINGS).rows, source.rows)
 
 
 def test_more_sharing_means_a_nearer_language():
@@ -70,6 +80,8 @@ def test_the_numbers_decide_the_relative():
         ({"shared": 1.5}, "shared must be a whole number"),
         ({"shared": float("nan")}, "shared must be finite"),
         ({"shared": 1, "relative": -1}, "relative must be at least 0"),
+        ({"shared": 1, "kept": 1.1}, "kept must be at least 0 and at most 1"),
+        ({"shared": 1, "kept": float("nan")}, "kept must be finite"),
         ({"shared": 1, "strength": 0.0}, "strength must be at least 0.1"),
     ],
 )

@@ -15,6 +15,7 @@ EXPERIMENTS = {
     "neural_ngrams": "scaling_utils.sweeps.ngrams:neural_ngrams",
     "sequence_models": "scaling_utils.sweeps.sequences:sequence_models",
     "task_complexity": "scaling_utils.sweeps.complexity:task_complexity",
+    "transfer": "scaling_utils.sweeps.transfer:transfer",
 }
 
 

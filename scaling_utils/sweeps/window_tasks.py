@@ -79,13 +79,16 @@ class LanguageWindows:
             seed: self.language.windows(self.unique, seed, 0, languages.FINITE) for seed in seeds
         }
 
+        @lru_cache(maxsize=2 * len(seeds))  # a batch reaches over the end of an epoch at times
+        def order(seed: int, epoch: int) -> np.ndarray:
+            return np.random.default_rng([seed, epoch]).permutation(self.unique)
+
         def draw(size: int, seed: int, index: int):
             places = np.arange(index * size, (index + 1) * size)
             picked = np.empty(size, dtype=np.int64)
             for epoch in np.unique(places // self.unique):
                 here = places // self.unique == epoch
-                order = np.random.default_rng([seed, int(epoch)]).permutation(self.unique)
-                picked[here] = order[places[here] % self.unique]
+                picked[here] = order(seed, int(epoch))[places[here] % self.unique]
             return pools[seed][0][picked], pools[seed][1][picked]
 
         return draw

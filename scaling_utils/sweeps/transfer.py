@@ -1,0 +1,186 @@
+"""The experiment ``transfer``: networks learn a target from scratch, or after its relative."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scaling_utils._check import whole
+from scaling_utils.models import NeuralNgrams
+from scaling_utils.sweeps.experiments import Stopwatch, resumed
+from scaling_utils.sweeps.ngrams import BASE_WIDTH
+from scaling_utils.sweeps.transfer_tasks import transfer_tasks
+from scaling_utils.training import MemberAdam, Trainer
+from scaling_utils.training.branches import train_branches
+
+NEEDED = {"width", "seeds", "rates", "unique"}
+DEFAULTS = {
+    "language": None,
+    "shared": None,
+    "relative": 1,
+    "kept": 0.0,
+    "source": None,
+    "target": None,
+    "context": None,
+    "before": 0,
+    "before_rate": 0.01,
+    "passes": [1, 64],
+    "steps": [64, 1024],
+    "batch": 256,
+    "warmup": 50,
+    "decay": 0.25,
+}
+
+
+def transfer(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
+    """Train ``models.NeuralNgrams`` on limited target data; one row per D_F, seed and rate.
+
+    Each network sees its ``unique`` windows again and again, for several numbers of steps, a
+    decayed branch for each. Of these, a row has the number of steps at which the mean loss over
+    seeds was lowest: early stopping, on the loss that is reported.
+
+    The job
+    -------
+    language : arguments of ``corpora.dirichlet_language``, the source, with shared, relative
+        (1) and kept (0) : arguments of ``related_language``, the target.
+    source, target : two texts instead, with context : bytes before the target.
+    width : of the hidden layer. seeds : of data and initial weights.
+    unique : numbers D_F of target windows (of a text: bytes), rising.
+    rates : peak learning rates on the target; W2 and W3 use 32 / width of them.
+    before : tokens of the source to train on first (0: from scratch), each seen once, at the
+        peak rate before_rate (0.01).
+    passes : fewest and most passes through the unique windows ([1, 64]). steps : fewest and
+        most steps, which decide where the two disagree ([64, 1024]); lengths are the fewest
+        steps times powers of two.
+    batch : windows per step (256). warmup : most steps of warm-up (50), an eighth of the
+        shortest run where that is less. decay : share of each run (0.25).
+
+    Rows
+    ----
+    D (D_F), N, N_total, loss (nats per token on the target), entropy (of a language), seed, rate,
+    best_steps, longest (whether that was the longest run tried), seconds. With ``before``, one
+    row for each seed has D = 0: the loss on the target before any of its data, and source_loss.
+
+    Raises
+    ------
+    ValueError : a key that is unknown or missing; sizes that are not rising or too small.
+    """
+    job = _checked(job)
+    seeds, rates = job["seeds"], job["rates"]
+    source, target_of = transfer_tasks(job)
+    saved, save = resumed(folder)
+    state = saved or {"stage": 0, "rows": [], "start": None, "inner": None, "seconds": 0.0}
+    watch = Stopwatch(state["seconds"])
+    total: dict[str, Any] = {}
+
+    def keep(**changes) -> None:
+        state.update(changes, seconds=watch.seconds())
+        save(state)
+
+    def trained(task, rates: list[float], lengths: list[int], start, measure) -> list[dict]:
+        members = [(seed, rate) for seed in seeds for rate in rates]
+        model = NeuralNgrams(task.vocab, task.context, job["width"], [s for s, _ in members])
+        total.update(N=model.matmul_parameters, N_total=model.total_parameters)
+        if start is not None:
+            copies = {k: v.repeat_interleave(len(rates), 0) for k, v in start.items()}
+            model.load_state_dict(copies)
+        slower = {name: BASE_WIDTH / job["width"] for name in ("w2", "w3")}
+        optimiser = MemberAdam(model, [rate for _, rate in members], slower)
+        return train_branches(
+            Trainer(model, optimiser, task.batches(seeds, len(rates), job["batch"])),
+            lengths,
+            lambda _, end: measure(model, end),
+            warmup=min(job["warmup"], lengths[0] // 8),
+            decay=job["decay"],
+            save=lambda inner: keep(inner=inner),
+            saved=state["inner"],
+        )
+
+    def finished(model, _end) -> list[dict]:
+        state["start"] = {name: value.clone() for name, value in model.state_dict().items()}
+        losses = zip(seeds, target.measure(model), source.measure(model), strict=True)
+        return [
+            {"D": 0, **total, "loss": loss, "source_loss": known, "entropy": target.entropy}
+            | {"seed": seed, "rate": job["before_rate"], "seconds": round(watch.seconds(), 1)}
+            for seed, loss, known in losses
+        ]
+
+    if job["before"] and not state["rows"]:
+        target = target_of(None)
+        steps = [job["before"] // job["batch"]]
+        rows = trained(source, [job["before_rate"]], steps, None, finished)
+        keep(rows=rows, inner=None)
+    for stage in range(state["stage"], len(job["unique"])):
+        unique = job["unique"][stage]
+        task = target_of(unique)
+        runs = trained(
+            task,
+            rates,
+            run_lengths(unique, job["batch"], job["passes"], job["steps"]),
+            state["start"],
+            lambda model, end, task=task: [{"end": end, "losses": task.measure(model)}],
+        )
+        rows = [
+            {"D": unique, **total, **row, "entropy": task.entropy}
+            | {"seconds": round(watch.seconds(), 1)}
+            for row in _stopped(runs, seeds, rates)
+        ]
+        keep(stage=stage + 1, rows=state["rows"] + rows, inner=None)
+    return state["rows"]
+
+
+def run_lengths(unique: int, batch: int, passes: list[int], steps: list[int]) -> list[int]:
+    """Return the numbers of steps to try for ``unique`` windows: powers of two times the fewest.
+
+    ``passes`` and ``steps`` are the fewest and the most of each; a bound on steps counts more.
+    """
+    fewest = max(steps[0], min(steps[1], math.ceil(passes[0] * unique / batch)))
+    most = max(fewest, min(steps[1], passes[1] * unique // batch))
+    ladder = [steps[0] * 2**k for k in range(40)]
+    return [length for length in ladder if fewest <= length <= most] or [fewest]
+
+
+def _stopped(runs: list[dict], seeds, rates) -> list[dict]:
+    """Return one row for each seed and rate, at the rate's best number of steps."""
+    losses = np.array([run["losses"] for run in runs])  # (lengths, S R)
+    losses = losses.reshape(len(runs), len(seeds), len(rates))
+    means = np.where(np.isfinite(losses), losses, np.inf).mean(1)  # (lengths, R)
+    best = means.argmin(0)  # (R,)
+    return [
+        {
+            "loss": float(losses[best[r], s, r]),
+            "seed": seed,
+            "rate": rate,
+            "best_steps": runs[best[r]]["end"],
+            "longest": bool(best[r] == len(runs) - 1),
+        }
+        for s, seed in enumerate(seeds)
+        for r, rate in enumerate(rates)
+    ]
+
+
+def _checked(job: dict) -> dict:
+    unknown, missing = set(job) - NEEDED - set(DEFAULTS), NEEDED - set(job)
+    if unknown or missing:
+        raise ValueError(f"job has unknown keys {sorted(unknown)} and lacks {sorted(missing)}")
+    job = DEFAULTS | job
+    unique = [whole("unique", n) for n in job["unique"]]
+    if not unique or sorted(set(unique)) != unique:
+        raise ValueError(f"unique must be rising sizes, at least one; got {unique}")
+    if whole("before", job["before"], at_least=0) % job["batch"]:
+        raise ValueError(f"before must be whole batches of {job['batch']}, got {job['before']}")
+    for name in ("passes", "steps"):
+        if len(job[name]) != 2 or not 1 <= job[name][0] <= job[name][1]:
+            raise ValueError(f"{name} must be a fewest and a most, got {job[name]}")
+    return job
+
+
+def _cost(job: dict[str, Any]) -> float:
+    """Return a rough number of operations, so that the dearest jobs start first."""
+    return float(job["width"] ** 2 * sum(job["unique"]) + job.get("before", 0))
+
+
+transfer.cost = _cost
