@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from scaling_utils.corpora.languages import dirichlet_language
+from scaling_utils.corpora.gains import context_gains
+from scaling_utils.corpora.languages import Language, dirichlet_language
 from scaling_utils.corpora.related import related_language
 
 SETTINGS = {"vocab": 6, "order": 3, "strength": 20.0, "floor": 1e-9, "seed": 3}
@@ -88,3 +89,20 @@ def test_the_numbers_decide_the_relative():
 def test_bad_arguments_are_named(arguments, words):
     with pytest.raises(ValueError, match=words):
         related_language(**SETTINGS | arguments)
+
+
+def test_gains_sum_to_the_fall_of_the_entropy():
+    language = dirichlet_language(**SETTINGS | {"floor": 0.01})
+    found = context_gains(language)
+    np.testing.assert_allclose([p.sum() for p, _ in found], 1)
+    np.testing.assert_allclose([g.sum() for _, g in found], -np.diff(language.entropies), rtol=1e-9)
+    assert all((gain >= 0).all() for _, gain in found)
+    np.testing.assert_allclose(found[-1][0], language.mass)
+
+
+def test_the_gain_of_a_context_by_hand():
+    # The next symbol repeats the last one with probability 0.9: each row gains the same.
+    rows = np.array([[0.9, 0.1], [0.1, 0.9]])
+    ((probability, gain),) = context_gains(Language(rows, 1))
+    np.testing.assert_allclose(probability, 0.5)
+    np.testing.assert_allclose(gain, 0.5 * (0.9 * np.log(1.8) + 0.1 * np.log(0.2)))
