@@ -86,3 +86,12 @@ def test_a_file_is_read_with_its_numbers(tmp_path):
     path.write_text("N,loss\n")
     with pytest.raises(ValueError, match="holds no rows"):
         read_rows(path)
+
+
+@pytest.mark.parametrize("unknown", ["", None])
+def test_a_source_of_unknown_entropy_has_no_excess(unknown):
+    table = [{**row, "entropy": unknown} for row in rows([3.0, 2.0, 3.0], rates=[1.0, 2.0, 4.0])]
+    found = cells(table)
+    assert found.loss[0] == 2.0
+    assert np.isnan(found.entropy[0])
+    assert np.isnan(found.excess[0])

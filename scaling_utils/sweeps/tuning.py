@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 COLUMNS = ("N", "D", "loss", "seed", "rate")
-NAMES = ("key", "corpus", "commit", "experiment_sha256")  # some would pass for numbers
+NAMES = ("key", "corpus", "source_corpus", "commit", "experiment_sha256")  # some would pass for numbers
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def cells(rows: Iterable[Mapping]) -> Cells:
 
     Parameters
     ----------
-    rows : dicts with N, D, loss, seed, rate, and perhaps entropy.
+    rows : dicts with N, D, loss, seed, rate, and perhaps entropy, which a text leaves empty.
 
     Raises
     ------
@@ -103,7 +103,8 @@ def cells(rows: Iterable[Mapping]) -> Cells:
         # Two jobs may hold the same run: the same numbers but for rounding.
         if np.isfinite(row["loss"]) and abs(known - row["loss"]) > 1e-3 * known:
             raise ValueError(f"the run {key}, rate {row['rate']}, is there twice and differs")
-        entropies[key] = row.get("entropy", np.nan)
+        entropy = row.get("entropy", "")
+        entropies[key] = np.nan if entropy in ("", None) else float(entropy)
     if not grouped:
         raise ValueError("rows must hold at least one row, got none")
     found = [(*key, *_tuned(grouped[key], key), entropies[key]) for key in sorted(grouped)]
