@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -25,7 +26,8 @@ def wheel(tmp_path_factory) -> zipfile.ZipFile:
     source = tmp_path_factory.mktemp("source")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    shutil.copytree(ROOT / "scaling_utils", source / "scaling_utils")
+    for folder in ("scaling_utils", "results"):
+        shutil.copytree(ROOT / folder, source / folder)
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
     out = tmp_path_factory.mktemp("wheel")
     subprocess.run([*command, "--no-build-isolation", "-w", out, source], check=True)
@@ -39,6 +41,8 @@ def test_the_wheel_holds_every_room_and_every_data_file(wheel):
     for file in (ROOT / "scaling_utils").rglob("*"):
         if file.suffix in (".py", ".csv"):
             assert file.relative_to(ROOT).as_posix() in inside
+    for file in (ROOT / "results").rglob("*.*"):
+        assert f"scaling_utils/{file.relative_to(ROOT).as_posix()}" in inside
     assert any(name.endswith(".csv") for name in inside)
     assert any(name.endswith("/LICENSE") for name in inside)
 
@@ -46,6 +50,26 @@ def test_the_wheel_holds_every_room_and_every_data_file(wheel):
 def test_the_wheel_holds_nothing_else_of_the_book(wheel):
     tops = {name.split("/")[0] for name in wheel.namelist()}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"scaling_utils"}
+
+
+def test_a_recorded_study_is_found_where_only_the_wheel_is_installed(wheel, tmp_path):
+    site = tmp_path / "site"
+    wheel.extractall(site)
+    code = (
+        "from scaling_utils import sweeps; "
+        "folder = sweeps.recorded('known_entropy'); print(folder); "
+        "print(len(sweeps.read_rows(folder / 'runs.csv')))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(site)},
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split()
+    assert found[0] == str(site / "scaling_utils" / "results" / "known_entropy")
+    assert int(found[1]) > 900
 
 
 def test_the_version_is_the_same_everywhere(wheel):

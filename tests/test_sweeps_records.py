@@ -64,7 +64,7 @@ def test_a_study_of_the_book_is_found_from_below_its_folder(tmp_path, monkeypatc
     assert recorded("mine") == tmp_path / "results" / "mine"
 
 
-def test_a_missing_study_says_what_to_do(tmp_path, monkeypatch):
+def test_a_missing_study_lists_those_that_there_are(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileNotFoundError, match="clone the repository"):
+    with pytest.raises(FileNotFoundError, match="known_entropy.*got .no such study"):
         recorded("no such study")

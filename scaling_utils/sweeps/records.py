@@ -63,21 +63,24 @@ def read_record(folder: str | Path) -> tuple[dict[str, dict], list[dict]]:
 def recorded(name: str) -> Path:
     """Return the folder of a recorded study of this book, ``results/<name>``.
 
-    It is looked for beside the package, and in the working folder and those above it.
+    It is looked for beside the package, as in a checkout; inside it, as it is installed; and in
+    the working folder and those above it.
 
     Raises
     ------
-    FileNotFoundError : there is none, because the package was installed without the book.
+    FileNotFoundError : there is no study of that name; the message lists those that there are.
     """
-    places = [Path(__file__).parents[2], Path.cwd(), *Path.cwd().parents]
+    package = Path(__file__).parents[1]
+    places = [
+        place / RESULTS for place in (package.parent, package, Path.cwd(), *Path.cwd().parents)
+    ]
     for place in places:
-        folder = place / RESULTS / name
-        if (folder / "runs.csv").is_file():
-            return folder
+        if (place / name / "runs.csv").is_file():
+            return place / name
+    there = sorted({file.parent.name for place in places for file in place.glob("*/runs.csv")})
     raise FileNotFoundError(
-        f"no recorded study {name!r}: {RESULTS}/{name}/runs.csv is neither in {places[0]} nor in "
-        f"{places[1]} or above. The recorded runs are in the book's repository and not in the "
-        "installed package: clone the repository and start Jupyter inside it"
+        f"name must be one of the recorded studies ({', '.join(there)}), got {name!r}; looked in "
+        f"{RESULTS}/ of {package.parent}, {package}, {Path.cwd()} and above"
     )
 
 
@@ -88,6 +91,6 @@ def _short(row: dict) -> dict:
 def _shortened(name: str, value):
     if isinstance(value, float) and value == value:
         return float(f"{value:.{DIGITS}g}")
-    if isinstance(value, str) and (name.endswith("sha256") or name == "corpus"):
+    if isinstance(value, str) and name.endswith(("sha256", "corpus")):
         return value[:SHORT]
     return value
