@@ -42,14 +42,16 @@ def test_every_run_has_its_size_work_loss_and_error(study):
     _, runs = read_record(RESULTS / study)
     for run in runs:
         assert 0 < run["N"] < run["N_total"]
-        assert run["D"] > 0
         assert run["seed"] >= 0
         assert run["rate"] > 0
         assert run["seconds"] > 0
         assert run["corpus"]
+        assert run["loss"] == run["loss"]
+        if study == "transfer":
+            continue  # its D counts different windows: test_results_transfer.py has the rest
+        assert run["D"] > 0
         # 6 per weight and token; attention scores add to it.
         assert 1 <= run["flops"] / (6 * run["N"] * run["D"]) < 1.6
-        assert run["loss"] == run["loss"]
         assert run["se"] >= 0
 
 

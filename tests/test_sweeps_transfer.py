@@ -1,5 +1,6 @@
 """Tiny runs of the experiment on transfer, from scratch and after a source."""
 
+import hashlib
 import math
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from scaling_utils.corpora import texts
 from scaling_utils.corpora.languages import dirichlet_language
 from scaling_utils.corpora.related import related_language
 from scaling_utils.models import NeuralNgrams
@@ -14,6 +16,7 @@ from scaling_utils.sweeps import read_config
 from scaling_utils.sweeps import transfer as module
 from scaling_utils.sweeps.transfer import run_lengths, transfer
 from scaling_utils.sweeps.transfer_tasks import LimitedLanguage, LimitedText
+from scaling_utils.sweeps.window_tasks import table_hash
 
 STUDY = Path(__file__).resolve().parent.parent / "results" / "transfer"
 LANGUAGE = {"vocab": 8, "order": 2, "strength": 3.0}
@@ -42,6 +45,24 @@ def test_one_row_for_each_size_seed_and_rate(tmp_path):
     assert {r["entropy"] for r in rows} == {target.entropy}
     assert all(target.entropy < r["loss"] < math.log(8) for r in rows)
     assert {r["best_steps"] for r in rows if r["D"] == 64} <= {8, 16, 32}
+    assert {r["se"] for r in rows} == {0.0}
+
+
+def test_rows_say_what_they_cost_and_what_they_were_trained_on(tmp_path):
+    scratch = transfer(JOB, tmp_path / "a")
+    after = transfer(AFTER, tmp_path / "b")
+    for row in scratch:
+        assert row["flops"] == 6 * row["N"] * row["best_steps"] * 32
+        assert "source_corpus" not in row
+    for row in after:
+        assert row["flops"] == 6 * row["N"] * (2048 + row.get("best_steps", 0) * 32)
+    assert NeuralNgrams(8, 2, 8, [0]).flops_per_token == 6 * scratch[0]["N"]
+    assert {row["corpus"] for row in scratch + after} == {digest(related_language(1, **LANGUAGE))}
+    assert {row["source_corpus"] for row in after} == {table_hash(**LANGUAGE)}
+
+
+def digest(language):
+    return hashlib.sha256(np.ascontiguousarray(language.rows)).hexdigest()
 
 
 def test_pretraining_on_a_relative_helps_with_little_data_and_is_reported(tmp_path):
@@ -91,9 +112,9 @@ def test_the_loss_on_a_language_is_exact():
 
     other = related_language(1, **LANGUAGE)
     by_hand = -(language.mass[:, None] * language.rows * np.log(other.rows)).sum()
-    assert task.measure(Knowing())[0] == pytest.approx(by_hand, rel=1e-5)
+    assert task.measure(Knowing())["loss"][0] == pytest.approx(by_hand, rel=1e-5)
     other = language
-    assert task.measure(Knowing())[0] == pytest.approx(language.entropy, rel=1e-5)
+    assert task.measure(Knowing())["loss"][0] == pytest.approx(language.entropy, rel=1e-5)
 
 
 def test_a_limited_language_repeats_its_windows():
@@ -133,6 +154,9 @@ def test_a_text_job(tmp_path):
     assert [r["D"] for r in rows] == [0, 500, 500]
     assert all(2.0 < r["loss"] < 6.5 for r in rows)
     assert {r["entropy"] for r in rows} == {None}
+    assert all(0.0 < r["se"] < 0.2 for r in rows)
+    assert {r["corpus"] for r in rows} == {texts.text("python").sha256}
+    assert {r["source_corpus"] for r in rows} == {texts.text("english").sha256}
 
 
 @pytest.mark.parametrize(
@@ -152,10 +176,11 @@ def test_lengths_by_hand(unique, passes, steps, lengths):
 def test_the_best_number_of_steps_is_that_of_the_mean_over_seeds():
     # Two lengths, two seeds, two rates; losses in the order (seed, rate).
     runs = [
-        {"end": 8, "losses": [1.0, 5.0, 2.0, math.nan]},
-        {"end": 16, "losses": [0.5, 4.0, 3.0, 4.0]},
+        {"end": 8, "loss": [1.0, 5.0, 2.0, math.nan], "se": [0.1, 0.2, 0.3, 0.4]},
+        {"end": 16, "loss": [0.5, 4.0, 3.0, 4.0], "se": [0.5, 0.6, 0.7, 0.8]},
     ]
     rows = module._stopped(runs, [0, 1], [0.1, 0.2])
+    assert [r["se"] for r in rows] == [0.1, 0.6, 0.3, 0.8]
     assert [(r["seed"], r["rate"], r["loss"], r["best_steps"], r["longest"]) for r in rows] == [
         (0, 0.1, 1.0, 8, False),
         (0, 0.2, 4.0, 16, True),

@@ -60,9 +60,12 @@ def transfer(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
 
     Rows
     ----
-    D (D_F), N, N_total, loss (nats per token on the target), entropy (of a language), seed, rate,
-    best_steps, longest (whether that was the longest run tried), seconds. With ``before``, one
-    row for each seed has D = 0: the loss on the target before any of its data, and source_loss.
+    D (D_F), N, N_total, flops (exact, of all steps that led to this loss, those on the source
+    included), loss and se (nats per token on the target; on a language the loss is exact and its
+    error 0), entropy (of a language), corpus and source_corpus (sha256 of the target, and with
+    ``before`` of the source), seed, rate, best_steps, longest (whether that was the longest run
+    tried), seconds. With ``before``, one row for each seed has D = 0: the loss on the target
+    before any of its data, and source_loss.
 
     Raises
     ------
@@ -99,13 +102,27 @@ def transfer(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
             saved=state["inner"],
         )
 
+    def about(task, steps: int) -> dict:
+        """What a row says of its run of ``steps`` on the target."""
+        tokens = job["before"] + steps * job["batch"]
+        corpora = {"corpus": task.sha256}
+        if job["before"]:
+            corpora["source_corpus"] = source.sha256
+        return {
+            **total,
+            "flops": 6 * total["N"] * tokens,  # exact for these networks
+            "entropy": task.entropy,
+            **corpora,
+            "seconds": round(watch.seconds(), 1),
+        }
+
     def finished(model, _end) -> list[dict]:
         state["start"] = {name: value.clone() for name, value in model.state_dict().items()}
-        losses = zip(seeds, target.measure(model), source.measure(model), strict=True)
+        found, known = target.measure(model), source.measure(model)["loss"]
         return [
-            {"D": 0, **total, "loss": loss, "source_loss": known, "entropy": target.entropy}
-            | {"seed": seed, "rate": job["before_rate"], "seconds": round(watch.seconds(), 1)}
-            for seed, loss, known in losses
+            {"D": 0, "loss": found["loss"][m], "se": found["se"][m], "source_loss": known[m]}
+            | {"seed": seed, "rate": job["before_rate"], **about(target, 0)}
+            for m, seed in enumerate(seeds)
         ]
 
     if job["before"] and not state["rows"]:
@@ -121,11 +138,10 @@ def transfer(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
             rates,
             run_lengths(unique, job["batch"], job["passes"], job["steps"]),
             state["start"],
-            lambda model, end, task=task: [{"end": end, "losses": task.measure(model)}],
+            lambda model, end, task=task: [{"end": end, **task.measure(model)}],
         )
         rows = [
-            {"D": unique, **total, **row, "entropy": task.entropy}
-            | {"seconds": round(watch.seconds(), 1)}
+            {"D": unique, **row, **about(task, row["best_steps"])}
             for row in _stopped(runs, seeds, rates)
         ]
         keep(stage=stage + 1, rows=state["rows"] + rows, inner=None)
@@ -145,13 +161,14 @@ def run_lengths(unique: int, batch: int, passes: list[int], steps: list[int]) ->
 
 def _stopped(runs: list[dict], seeds, rates) -> list[dict]:
     """Return one row for each seed and rate, at the rate's best number of steps."""
-    losses = np.array([run["losses"] for run in runs])  # (lengths, S R)
-    losses = losses.reshape(len(runs), len(seeds), len(rates))
+    shape = len(runs), len(seeds), len(rates)
+    losses, errors = (np.reshape([run[name] for run in runs], shape) for name in ("loss", "se"))
     means = np.where(np.isfinite(losses), losses, np.inf).mean(1)  # (lengths, R)
     best = means.argmin(0)  # (R,)
     return [
         {
             "loss": float(losses[best[r], s, r]),
+            "se": float(errors[best[r], s, r]),
             "seed": seed,
             "rate": rate,
             "best_steps": runs[best[r]]["end"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -57,17 +58,22 @@ class LimitedLanguage(LanguageWindows):
             raise ValueError(f"language must have at most {LARGEST} contexts: {len(language.rows)}")
         self.language, self.vocab, self.context = language, language.vocab, language.order
         self.unique = None if unique is None else whole("unique", unique)
+        self.sha256 = hashlib.sha256(np.ascontiguousarray(language.rows)).hexdigest()
         windows = language.symbols(np.arange(len(language.rows)))
         self.windows = torch.from_numpy(windows)[None]  # (1, contexts, c)
         self.log_rows = torch.from_numpy(np.log(language.rows)).float()  # (contexts, V)
         self.joint = torch.from_numpy(language.mass[:, None] * language.rows).float()
 
     @torch.no_grad()
-    def measure(self, model: nn.Module) -> list[float]:
-        """Return each member's loss in nats per symbol: the entropy and the divergence, exact."""
+    def measure(self, model: nn.Module) -> dict[str, list[float]]:
+        """Return each member's loss in nats per symbol, the entropy and the divergence, and its se.
+
+        All contexts count with their exact weights, so the standard error is 0.
+        """
         logits = model(self.windows.expand(model.members, -1, -1))  # (M, contexts, V)
         gaps = self.joint * (self.log_rows - torch.log_softmax(logits, -1))  # (M, contexts, V)
-        return (self.language.entropy + gaps.double().sum((1, 2))).tolist()
+        loss = (self.language.entropy + gaps.double().sum((1, 2))).tolist()
+        return {"loss": loss, "se": [0.0] * len(loss)}
 
     @property
     def entropy(self) -> float:
@@ -89,6 +95,7 @@ class LimitedText:
 
     def __init__(self, name: str, context: int, unique: int | None = None):
         self.split, self.context = split_text(name), whole("context", context)
+        self.sha256 = self.split.text.sha256
         self.unique = None if unique is None else whole("unique", unique, at_least=context + 1)
 
     def batches(self, seeds: Sequence[int], copies: int, size: int):
@@ -117,9 +124,13 @@ class LimitedText:
         offsets = np.cumsum([0, *lengths[:kept]])
         return Stream(np.concatenate(pieces), offsets, tuple(train.names[i] for i in order[:kept]))
 
-    def measure(self, model: nn.Module) -> list[float]:
-        """Return each member's loss in nats per byte on windows of held-out documents."""
+    def measure(self, model: nn.Module) -> dict[str, list[float]]:
+        """Return each member's loss in nats per byte on windows of held-out documents, and its se.
+
+        The standard error takes documents as independent.
+        """
         stream, M = self.split.held_out, model.members
         parts = HeldOutWindows(stream, self.context, CHUNK, max(1, stream.size // HELD_OUT))
         shaped = ((x.expand(M, -1, -1), y.expand(M, -1), d) for x, y, d in parts)
-        return evaluate(model, shaped).loss.tolist()
+        found = evaluate(model, shaped)
+        return {"loss": found.loss.tolist(), "se": found.se.tolist()}

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 COLUMNS = ("N", "D", "loss", "seed", "rate")
-NAMES = ("key", "corpus", "source_corpus", "commit", "experiment_sha256")  # some would pass for numbers
+# Hashes, some of which would pass for numbers.
+NAMES = ("key", "corpus", "source_corpus", "commit", "experiment_sha256")
 
 
 @dataclass(frozen=True)
