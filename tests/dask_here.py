@@ -15,7 +15,8 @@ TESTS = Path(__file__).parent
 
 def environment() -> dict[str, str]:
     """Return an environment in which other processes find the tests' experiments."""
-    return os.environ | {"PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"}
+    path = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
+    return os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
 
 
 def wait_for(condition: Callable, what: str, seconds: float = 300.0):
