@@ -66,5 +66,5 @@ def test_a_study_of_the_book_is_found_from_below_its_folder(tmp_path, monkeypatc
 
 def test_a_missing_study_lists_those_that_there_are(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileNotFoundError, match="known_entropy.*got .no such study"):
+    with pytest.raises(FileNotFoundError, match=r"known_entropy.*got .no such study"):
         recorded("no such study")
