@@ -52,6 +52,10 @@ def book(tmp_path):
         "scaling_utils/data/devices.csv": "a,b\n",
         "scaling_utils/data/other.csv": "c,d\n",
         "results/sweep.csv": "N,loss\n",
+        "results/text/runs.csv": "N,loss\n",
+        "results/text/jobs.csv": "key\n",
+        "results/text_longer/runs.csv": "N,loss\n",
+        "results/PLAN.md": "held out: text",
     }
     for name, text in files.items():
         file = tmp_path / name
@@ -61,6 +65,7 @@ def book(tmp_path):
         new_markdown_cell("# Title"),
         new_code_cell("import scaling_utils as su\n%pip --version"),
         new_code_cell("from scaling_utils import planning\nsu.laws.LAW\nopen('sweep.csv')"),
+        new_code_cell("from scaling_utils import laws\nlaws.recorded('text') / 'runs.csv'"),
     ]
     return tmp_path, run(new_notebook(cells=cells), tmp_path)
 
@@ -88,6 +93,8 @@ def test_the_inputs_are_the_rooms_their_rooms_their_data_and_the_recorded_runs(b
         "scaling_utils/planning.py",
         "scaling_utils/data/devices.csv",
         "results/sweep.csv",
+        "results/text/jobs.csv",
+        "results/text/runs.csv",
     }
     assert freshness.reasons(notebook, root) == []
 
@@ -99,6 +106,7 @@ def test_the_inputs_are_the_rooms_their_rooms_their_data_and_the_recorded_runs(b
         ("scaling_utils/_check.py", "return x", "return float(x)"),
         ("scaling_utils/data/devices.csv", "a,b", "a,c"),
         ("results/sweep.csv", "N", "D"),
+        ("results/text/jobs.csv", "key", "id"),
     ],
 )
 def test_a_change_that_can_change_outputs_is_named(book, name, old, new):
@@ -117,6 +125,8 @@ def test_a_change_that_can_change_outputs_is_named(book, name, old, new):
         ("scaling_utils/unused.py", "1", "2"),
         ("scaling_utils/data/other.csv", "c", "e"),
         ("scaling_utils/__init__.py", "'1'", "'2'"),
+        ("results/text_longer/runs.csv", "N", "D"),
+        ("results/PLAN.md", "text", "nothing"),
     ],
 )
 def test_a_change_that_cannot_change_outputs_is_not(book, name, old, new):

@@ -3,7 +3,7 @@
 When `tools/execute.py` has run a notebook it stores in the notebook's metadata a digest of
 its code cells and of each file that these depend on: the rooms of `scaling_utils` that it
 imports, directly or through another room; the package data that those rooms name; and the
-recorded runs in `results/` that the notebook names. A module's digest is taken from its
+tables in `results/` of the studies that the notebook names. A module's digest is taken from its
 syntax tree without docstrings, so comments, docstrings and formatting make nothing stale.
 Prose does not count either: it changes no output.
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -123,6 +124,18 @@ def _named_in(texts: Iterable[str], folder: Path) -> Iterator[Path]:
             yield file
 
 
+def _recorded(sources: Iterable[str], folder: Path) -> Iterator[Path]:
+    """Yield the tables of the recorded studies whose folder a cell names, in quotes or a path.
+
+    Both tables of a study count, for a cell may read them without naming them.
+    """
+    text = "\n".join(sources)
+    for file in sorted(folder.rglob("*.csv")):
+        name = file.name if file.parent == folder else file.parent.name
+        if re.search(rf"""["'/]{re.escape(name)}["'/]""", text):
+            yield file
+
+
 def code_cells(notebook) -> list:
     return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
 
@@ -136,7 +149,7 @@ def input_files(notebook, root: Path = ROOT) -> set[Path]:
     rooms = room_files(names, root)
     texts = [file.read_text(encoding="utf-8") for file in rooms]
     data = _named_in(texts, root / PACKAGE / "data")
-    return rooms | set(data) | set(_named_in(sources, root / "results"))
+    return rooms | set(data) | set(_recorded(sources, root / "results"))
 
 
 def file_digest(file: Path) -> str:
