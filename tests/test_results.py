@@ -20,6 +20,7 @@ STUDIES = sorted(path.parent.name for path in RESULTS.glob("*/jobs.csv"))
 # few hundred steps, and by more at rates far above the best, so those are not drawn.
 TOLERANCE = 2e-3
 SHORT = 2**17  # tokens
+FEW = 1024  # steps: a small batch takes many, and machines drift apart with each
 NARROW = 64
 DRAWN = 2
 # Studies of another kind, and where the rest of their columns is tested: D counts different
@@ -73,7 +74,7 @@ def drawn() -> list:
             run
             for run in runs
             if jobs[run["key"]]["experiment"].endswith(":neural_ngrams")
-            and run["D"] <= SHORT
+            and run["D"] <= min(SHORT, FEW * (jobs[run["key"]].get("batch") or 256))
             and run["width"] <= NARROW
             and run["rate"] <= 0.032
         ]
