@@ -82,10 +82,14 @@ def jobs_done(out: Path) -> int:
 
 
 def started(config: Path, out: Path) -> subprocess.Popen:
-    """Start a sweep on two local workers; return when two jobs are done and others run."""
+    """Start a sweep on two local workers; return when two jobs are done and others run.
+
+    The others cannot end: the gate that they wait for is never opened.
+    """
     log = (out.parent / "log").open("w")
+    closed = environment() | {"COUNTING_GATE": str(out.parent / "gate")}
     process = subprocess.Popen(
-        command(config, out), env=environment(), stdout=log, stderr=log, start_new_session=True
+        command(config, out), env=closed, stdout=log, stderr=log, start_new_session=True
     )
     try:
         wait_for(lambda: jobs_done(out) >= 2, "two jobs to end")
