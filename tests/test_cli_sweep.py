@@ -81,6 +81,12 @@ def jobs_done(out: Path) -> int:
     return ledger.read_text().count('"kind": "job"') if ledger.exists() else 0
 
 
+def heed_interrupts() -> None:
+    """Undo what a shell does to commands in the background: they ignore Ctrl-C, and so would
+    the sweep that a test interrupts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def started(config: Path, out: Path) -> subprocess.Popen:
     """Start a sweep on two local workers; return when two jobs are done and others run.
 
@@ -89,7 +95,12 @@ def started(config: Path, out: Path) -> subprocess.Popen:
     log = (out.parent / "log").open("w")
     closed = environment() | {"COUNTING_GATE": str(out.parent / "gate")}
     process = subprocess.Popen(
-        command(config, out), env=closed, stdout=log, stderr=log, start_new_session=True
+        command(config, out),
+        env=closed,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+        preexec_fn=heed_interrupts,
     )
     try:
         wait_for(lambda: jobs_done(out) >= 2, "two jobs to end")
