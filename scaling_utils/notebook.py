@@ -25,6 +25,7 @@ from scaling_utils._check import number, whole
 REPOSITORY = "OWNER/REPO"
 
 CLAIM_MIME = "application/vnd.scaling-utils.claim+json"
+SEEN_FIRST = "seen first: the bound was set after the result"
 
 # A palette that keeps its contrast on white and for the common colour-vision deficiencies
 # (Okabe and Ito, 2008, without the yellow).
@@ -62,6 +63,7 @@ class Claim:
     unit: str
     source: str
     holds: bool
+    seen_first: bool = False
 
 
 def setup(seed: int = 0, threads: int | None = None) -> None:
@@ -156,6 +158,7 @@ def claim(
     at_most: float | None = None,
     unit: str = "",
     source: str,
+    seen_first: bool = False,
 ) -> None:
     """State ``sentence``, check it against numbers, and show a tick; raise where it fails.
 
@@ -169,6 +172,8 @@ def claim(
     measured : the number that this notebook computed or measured.
     source : where the expectation comes from: a paper's equation, a theory, a table, or
         "this chapter" for a comparison inside it.
+    seen_first : the bound was chosen after the result had been seen. Such a claim guards the
+        result against later changes and proves nothing; the page and the scoreboard say so.
 
     Raises
     ------
@@ -190,10 +195,20 @@ def claim(
     relation, target, inside = _relation(measured, expected, rel, abs, at_least, at_most)
     holds = inside and math.isfinite(measured)  # infinity is above every bound
     target = tuple(map(_rounded, target)) if isinstance(target, tuple) else _rounded(target)
+    if not isinstance(seen_first, bool):
+        raise TypeError(f"seen_first must be True or False, got {seen_first!r}")
     made = Claim(
-        sentence.strip(), _rounded(measured), relation, target, unit, source.strip(), holds
+        sentence.strip(),
+        _rounded(measured),
+        relation,
+        target,
+        unit,
+        source.strip(),
+        holds,
+        seen_first,
     )
-    plain = f"{made.sentence} Measured {_show(measured, unit)}, {relation}. [{source}]"
+    mark = f" ({SEEN_FIRST})" if seen_first else ""
+    plain = f"{made.sentence} Measured {_show(measured, unit)}, {relation}{mark}. [{source}]"
     if not holds:
         raise ClaimError(plain)
     bundle = {
@@ -267,10 +282,12 @@ def _claim_html(made: Claim) -> str:
     sentence, unit, relation, source = (
         html.escape(text) for text in (made.sentence, made.unit, made.relation, made.source)
     )
+    mark = f" · <i>{SEEN_FIRST}</i>" if made.seen_first else ""
     return (
         '<div class="claim" style="border-left:4px solid #009E73;padding:.3em .8em;margin:.5em 0">'
         f'<span role="img" aria-label="holds">✓</span> {sentence} '
-        f"<br><small>measured <b>{_show(made.measured, unit)}</b>, {relation} · {source}</small>"
+        f"<br><small>measured <b>{_show(made.measured, unit)}</b>, {relation}{mark} "
+        f"· {source}</small>"
         "</div>"
     )
 
