@@ -46,11 +46,69 @@ def test_a_workflow_may_only_read_and_each_job_has_an_end(path):
     assert all("timeout-minutes" in job for job in workflow(path)["jobs"].values())
 
 
+def zizmor(project: Path) -> subprocess.CompletedProcess:
+    """Read workflows as an attacker would; a finding gives an exit status of 11 or more."""
+    folder = project / ".github" / "workflows"
+    program = Path(sys.executable).with_name("zizmor")
+    command = [str(program), "--offline", "--no-progress", "--color=never", str(folder)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_an_attacker_finds_nothing_in_the_workflows():
+    done = zizmor(ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "finding"),
+    [
+        ("gpu.yml", "  pull_request:", "  pull_request_target:", "dangerous-triggers"),
+        ("ci.yml", r"@[0-9a-f]{40} # v\d\.\d\.\d", "@v5", "unpinned-uses"),
+        ("ci.yml", r"\n *with:\n *persist-credentials: false", "", "artipacked"),
+        ("ci.yml", "contents: read", "contents: write", "excessive-permissions"),
+        (
+            "ci.yml",
+            "make lint PYTHON=python",
+            "make lint PYTHON=${{ github.head_ref }}",
+            "template-injection",
+        ),
+    ],
+    ids=["trigger", "pin", "credentials", "permission", "injection"],
+)
+def test_an_attacker_finds_what_is_wrong(tmp_path, file, old, new, finding):
+    text, changed = re.subn(old, new, (ROOT / ".github" / "workflows" / file).read_text())
+    assert changed
+    folder = tmp_path / ".github" / "workflows"
+    folder.mkdir(parents=True)
+    (folder / file).write_text(text)
+    done = zizmor(tmp_path)
+    assert done.returncode >= 11  # below that it could not do its work
+    assert finding in done.stdout
+
+
+def test_who_may_start_what():
+    """The machine with the GPU is ours: it runs a stranger's code only when one of us says so."""
+    triggers = {path.name: workflow(path)[True] for path in WORKFLOWS}  # YAML reads `on` as true
+    assert triggers["gpu.yml"] == {
+        "workflow_dispatch": None,
+        "pull_request": {"types": ["labeled"]},
+    }
+    assert set(triggers["ci.yml"]) == {"push", "pull_request", "workflow_dispatch"}
+    (job,) = workflow(ROOT / ".github/workflows/gpu.yml")["jobs"].values()
+    assert job["if"] == (
+        "github.event_name == 'workflow_dispatch' || github.event.label.name == 'gpu'"
+    )
+
+
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_actions_are_pinned_by_major_version(path):
+def test_actions_are_the_makers_own_pinned_by_hash(path):
+    text = path.read_text(encoding="utf-8")
     used = [step["uses"] for step in steps(path) if "uses" in step]
     assert used
-    assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", action) for action in used)
+    for action in used:
+        assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action)
+        # What the hash stands for, for the eye and for tools that propose updates.
+        assert re.search(rf"{action} # v\d+\.\d+\.\d+$", text, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
