@@ -38,6 +38,7 @@ CLAIM = {
 
 def chapter_file(path: Path) -> None:
     """Write a notebook with one claim, one checked cell and a recorded run."""
+    slides = "003-1.2, 004-c12, 004-c13\nand 004-c16"
     cells = [
         {"cell_type": "markdown", "source": ["Not a title\n", "# A question?"]},
         {
@@ -49,6 +50,10 @@ def chapter_file(path: Path) -> None:
             "cell_type": "code",
             "source": "# NBVAL_CHECK_OUTPUT\nimport os\nfrom scipy.optimize import minimize\n",
             "outputs": [{"output_type": "display_data", "data": {CLAIM_MIME: CLAIM}}],
+        },
+        {
+            "cell_type": "markdown",
+            "source": f"This chapter answers slides {slides} of the [decks](x).",
         },
     ]
     record = {"cpu": {"seconds": 23.7, "peak_gb": 0.614}, "versions": {"numpy": "2.0"}}
@@ -100,6 +105,8 @@ def change(rows: list[dict], what: str) -> list[dict]:
             return [{**rows[0], "page": "notebooks/99_nothing"}, *rows[1:]]
         case "empty":
             return [{**rows[0], "here": ""}, *rows[1:]]
+        case "moved":
+            return [{**rows[0], "page": "notebooks/20_chinchilla"}, *rows[1:]]
 
 
 @pytest.mark.parametrize(
@@ -110,6 +117,8 @@ def change(rows: list[dict], what: str) -> list[dict]:
         ("unknown", "slide 000-99 is in no deck"),
         ("nowhere", "slide 000-01 names no page of the book: 'notebooks/99_nothing'"),
         ("empty", "slide 000-01 has an empty column"),
+        ("moved", "notebooks/20_chinchilla in slides.csv has slide 000-01, the plan has not"),
+        ("moved", "notebooks/01_what_scaling_is in slides.csv lacks slide 000-01"),
     ],
 )
 def test_a_wrong_row_of_the_slides_stops_the_build(project, what, message):
@@ -160,6 +169,30 @@ def test_the_claims_type_is_one_word_everywhere():
     assert bookdata.CLAIM_MIME == book_site.CLAIM_MIME == CLAIM_MIME
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("004-c13", "004-c11", "the text of notebooks/20_chinchilla lacks slide 004-c13"),
+        ("004-c13", "004-c11", "the text of notebooks/20_chinchilla has slide 004-c11"),
+        ("This chapter answers", "It answers", "lacks slide 003-1.2"),
+    ],
+)
+def test_a_chapter_whose_text_answers_other_slides_stops_the_build(project, old, new, message):
+    path = project / "notebooks" / "20_chinchilla.ipynb"
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(bookdata.PageError, match=message):
+        bookdata.read_book(project)
+
+
+def test_a_slide_that_is_moved_in_the_plan_too_is_missed_in_the_chapter(project):
+    for name in ("chapters", "slides"):
+        path = project / "book" / f"{name}.csv"
+        text = path.read_text().replace("004-c13", "004-cXX").replace("004-c10", "004-c13")
+        path.write_text(text.replace("004-cXX", "004-c10"))
+    with pytest.raises(bookdata.PageError, match="the text of notebooks/20_chinchilla has slide"):
+        bookdata.read_book(project)
+
+
 # A chapter as the pages see it
 
 
@@ -186,6 +219,20 @@ def test_scoreboard_shows_every_claim_with_its_numbers(project):
     assert text.startswith("**1 claim** in 1 chapter")
     assert "Loss falls | with size.\n: measured **21.3 tokens/parameter**" in text
     assert "expected 20 ± 10 % · Hoffmann et al. (2022), Table 3" in text
+
+
+def test_scoreboard_counts_apart_what_was_seen_first(project):
+    path = project / "notebooks" / "20_chinchilla.ipynb"
+    notebook = json.loads(path.read_text())
+    outputs = notebook["cells"][2]["outputs"]
+    late = {**CLAIM, "sentence": "It bends.", "seen_first": True}
+    outputs += [{"output_type": "display_data", "data": {CLAIM_MIME: late}}] * 2
+    path.write_text(json.dumps(notebook))
+    text = pages.scoreboard(bookdata.read_book(project))
+    assert text.startswith("**1 claim** in 1 chapter, each held to")
+    assert "**2 claims** more, marked *seen first*" in text
+    assert text.count("expected 20 ± 10 % · *seen first* · Hoffmann") == 2
+    assert text.count("expected 20 ± 10 % · Hoffmann") == 1
 
 
 def test_errata_links_written_chapters_and_marks_the_others(project):

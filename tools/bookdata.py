@@ -10,6 +10,7 @@ import ast
 import csv
 import json
 import re
+from collections.abc import Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +36,9 @@ SLIDES = frozenset(
     + [f"004-c{n:02}" for n in range(17)]
 )
 
+# The sentence in which a chapter says which slides it answers.
+ANSWERS = re.compile(r"This chapter answers slides? (.+?) of the \[decks\]", flags=re.DOTALL)
+
 
 class PageError(Exception):
     """The project's data cannot make the pages; the message says which row and why."""
@@ -49,6 +53,7 @@ class Chapter:
     part: str
     planned_title: str
     about: str
+    slides: frozenset[str]  # those that it is planned to answer
     path: Path
 
     @property
@@ -88,6 +93,18 @@ class Chapter:
         """The sources of the code cells."""
         cells = self.notebook["cells"] if self.exists else []
         return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+
+    @property
+    def answers(self) -> frozenset[str]:
+        """The slides that the chapter's own text says it answers."""
+        cells = self.notebook["cells"] if self.exists else []
+        texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+        return frozenset(
+            slide
+            for text in texts
+            for said in ANSWERS.findall(text)
+            for slide in re.findall(r"\d{3}-[c\d.]+\d", said)
+        )
 
     @property
     def imports(self) -> set[str]:
@@ -147,6 +164,7 @@ def read_book(root: Path = ROOT) -> Book:
             part=row["part"],
             planned_title=row["title"],
             about=row["about"],
+            slides=frozenset(row["slides"].split()),
             path=root / "notebooks" / f"{row['file']}.ipynb",
         )
         for row in read_rows(root / "book" / "chapters.csv")
@@ -163,7 +181,11 @@ def read_book(root: Path = ROOT) -> Book:
 
 
 def check_slides(book: Book) -> None:
-    """Hold that every slide of the decks is answered by exactly one page."""
+    """Hold that every slide of the decks is answered by exactly one page, and by the right one.
+
+    Three places have to agree on a written chapter: its row in the plan, its rows in
+    slides.csv, and its own text.
+    """
     seen = [row["id"] for row in book.slides]
     problems = [f"slide {name} has no row" for name in sorted(SLIDES - set(seen))]
     problems += [f"slide {name} is in no deck" for name in sorted(set(seen) - SLIDES)]
@@ -176,5 +198,18 @@ def check_slides(book: Book) -> None:
             problems.append(f"slide {row['id']} has an empty column")
         if row["page"] not in planned and not (book.root / f"{row['page']}.md").is_file():
             problems.append(f"slide {row['id']} names no page of the book: {row['page']!r}")
+    for chapter in book.chapters:
+        listed = {row["id"] for row in book.slides if row["page"] == chapter.page}
+        problems += _differ(f"{chapter.page} in slides.csv", listed, chapter.slides)
+        if chapter.exists:
+            problems += _differ(f"the text of {chapter.page}", chapter.answers, chapter.slides)
     if problems:
         raise PageError("book/slides.csv: " + "; ".join(problems))
+
+
+def _differ(place: str, found: Set[str], planned: Set[str]) -> list[str]:
+    """Say in which slides a place departs from the plan in chapters.csv."""
+    extra = [f"{place} has slide {name}, the plan has not" for name in sorted(found - planned)]
+    return extra + [
+        f"{place} lacks slide {name}, which the plan has" for name in sorted(planned - found)
+    ]

@@ -92,9 +92,13 @@ def scoreboard(book: Book) -> str:
     """Every claim of every chapter, then the published numbers."""
     claims = {chapter.page: chapter.claims for chapter in book.written}
     total = sum(map(len, claims.values()))
+    late = sum(bool(claim.get("seen_first")) for made in claims.values() for claim in made)
     constants = sum(row["formula"].startswith("constant") for row in book.published)
     text = (
-        f"**{counted(total, 'claim')}** in {counted(len(book.written), 'chapter')}. "
+        f"**{counted(total - late, 'claim')}** in {counted(len(book.written), 'chapter')}, each "
+        "held to a theory, a paper, a second method or a plan that was fixed before. "
+        f"**{counted(late, 'claim')}** more, marked *seen first*: the bound was set after the "
+        "result had been seen, so that they guard it against later changes and prove nothing. "
         f"**{counted(len(book.published), 'published figure')}**, of which "
         f"{len(book.published) - constants} are recomputed from others and {constants} are "
         "constants that the package is held to.\n\n## Claims of the chapters\n\n"
@@ -107,7 +111,8 @@ def scoreboard(book: Book) -> str:
 
 def claim_entry(claim: dict) -> str:
     measured = f"{digits(claim['measured'])} {claim['unit']}".strip()
-    rest = f"measured **{measured}**, {claim['relation']} · {claim['source']}"
+    mark = " · *seen first*" if claim.get("seen_first") else ""
+    rest = f"measured **{measured}**, {claim['relation']}{mark} · {claim['source']}"
     return f"{claim['sentence']}\n: {rest}\n\n"
 
 
