@@ -13,8 +13,9 @@ import re
 from pathlib import Path
 
 import nbformat
+from guards_alt import alt_numbers
+from guards_code import CODE_GUARDS, code_cells, tree
 from guards_text import TEXT_GUARDS, tags
-from IPython.core.inputtransformer2 import TransformerManager
 
 from scaling_utils.notebook import CLAIM_MIME, write_setup_cell
 
@@ -31,19 +32,6 @@ CLOCKS = re.compile(r"\b(perf_counter|process_time|monotonic|time\.time|psutil|t
 def read(path: Path) -> nbformat.NotebookNode:
     """Read a notebook as it is: nbformat.read would mend repeated cell ids."""
     return nbformat.v4.reads(path.read_text(encoding="utf-8"))
-
-
-def code_cells(book) -> list[tuple[int, nbformat.NotebookNode]]:
-    """Return the code cells with nbval's numbers for them."""
-    return list(enumerate(cell for cell in book.cells if cell.cell_type == "code"))
-
-
-def tree(cell) -> ast.Module | None:
-    """Parse a code cell, with magics and shell lines turned into calls; None if it is no Python."""
-    try:
-        return ast.parse(TransformerManager().transform_cell(cell.source))
-    except SyntaxError:
-        return None
 
 
 def file_format(book) -> list[str]:
@@ -242,6 +230,8 @@ GUARDS = (
     checked_outputs,
     claims,
     alt_texts,
+    alt_numbers,
     run_time,
+    *CODE_GUARDS,
     *TEXT_GUARDS,
 )

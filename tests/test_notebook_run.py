@@ -15,7 +15,14 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 ROOT = Path(__file__).parents[1]
 SHARED = ("conftest.py", "pyproject.toml")
-TESTS = ("notebook_cells.py", "guards.py", "guards_text.py", "test_chapters.py")
+TESTS = (
+    "notebook_cells.py",
+    "guards.py",
+    "guards_alt.py",
+    "guards_code.py",
+    "guards_text.py",
+    "test_chapters.py",
+)
 
 
 @pytest.fixture(scope="module")

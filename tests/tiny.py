@@ -11,9 +11,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from scaling_utils.notebook import write_setup_cell
 
 CLAIMS = """\
-notebook.claim("Two is two.", 2, 2, abs=0, source="this chapter")
-notebook.claim("Three is at least two.", 3, at_least=2, source="this chapter")
-notebook.claim("Pi is near 22/7.", 3.14159, 22 / 7, rel=1e-3, source="Archimedes")"""
+import math
+
+notebook.claim("Two is two.", 1 + len("1"), 2, abs=0, source="this chapter")
+notebook.claim("Three is at least two.", len("abc"), at_least=2, source="this chapter")
+notebook.claim("Pi is near 22/7.", math.pi, 22 / 7, rel=1e-3, source="Archimedes")"""
 
 FIGURE = """\
 import matplotlib.pyplot as plt
