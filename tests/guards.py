@@ -13,6 +13,7 @@ import re
 from pathlib import Path
 
 import nbformat
+from claims import CHECK, CLOCKS, disagreements
 from guards_alt import alt_numbers
 from guards_code import CODE_GUARDS, code_cells, tree
 from guards_text import TEXT_GUARDS, tags
@@ -23,10 +24,8 @@ LARGEST_FILE = 1.5e6  # bytes: a chapter opens quickly in Colab and on GitHub
 LONGEST_RUN = 60.0  # seconds on two CPU cores
 SHORTEST_ALT = 30  # characters
 FEWEST_CLAIMS = 3
-CHECK = "# NBVAL_CHECK_OUTPUT"
 SKIPPABLE_TAGS = {"gpu", "needs-data"}
 REFUSED_TAGS = {"skip", "skip-execution", "raises-exception"}
-CLOCKS = re.compile(r"\b(perf_counter|process_time|monotonic|time\.time|psutil|timeit)\b")
 
 
 def read(path: Path) -> nbformat.NotebookNode:
@@ -178,7 +177,7 @@ def _text_types(output) -> set[str]:
 
 
 def claims(book) -> list[str]:
-    """Three different claims or more, and all of those stored hold."""
+    """Three different claims or more; all of those stored hold, and say what they measured."""
     stored = [
         output.data[CLAIM_MIME]
         for _, cell in code_cells(book)
@@ -188,6 +187,8 @@ def claims(book) -> list[str]:
     problems = [
         f"does not hold: {made['sentence']}" for made in stored if made["holds"] is not True
     ]
+    for _, cell in code_cells(book):
+        problems += disagreements(cell.outputs)
     different = len({made["sentence"] for made in stored})
     if different < FEWEST_CLAIMS:
         problems.append(f"{different} different claims are stored, fewer than {FEWEST_CLAIMS}")

@@ -88,6 +88,22 @@ def broken_claim(book):
     tiny.code(book, 2).outputs[1].data[CLAIM_MIME]["holds"] = False
 
 
+def edited_claim(kind, old, new):
+    """Edit what a reader sees of the second claim, and not its numbers."""
+
+    def change(book):
+        data = tiny.code(book, 2).outputs[1].data
+        assert old in data[kind]
+        data[kind] = data[kind].replace(old, new)
+
+    return change
+
+
+def edited_number(book):
+    """Edit the number behind a claim, which the scoreboard prints, and not what is read."""
+    tiny.code(book, 2).outputs[1].data[CLAIM_MIME]["measured"] = 30.0
+
+
 def repeated_claim(book):
     made = tiny.code(book, 2).outputs
     made[1].data = made[0].data
@@ -254,6 +270,12 @@ FAULTS = [
     ("claims", broken_claim),
     ("claims", repeated_claim),
     ("claims", output(2)),
+    ("claims", edited_claim("text/html", "measured <b>3</b>", "measured <b>30</b>")),
+    ("claims", edited_claim("text/plain", "Measured 3,", "Measured 30,")),
+    ("claims", edited_claim("text/plain", "✓ ", "")),
+    ("claims", edited_claim("text/html", "at least 2", "at least 3")),
+    ("claims", edited_number),
+    ("claims", lambda book: tiny.code(book, 2).outputs[1].data[CLAIM_MIME].update(mood="good")),
     ("alt_texts", no_alt),
     ("alt_texts", markdown("Nowhere.", "![plot](figure.svg)")),
     *[("alt_numbers", source(3, describe(alt))) for alt in TYPED],
@@ -294,6 +316,12 @@ FAULTS = [
     ("exercises", shown_code_solution),
     ("exercises", source(7, "# Solution to exercise 2\n2 + 3")),
     ("exercises", prose_only),
+    ("exercises", markdown("in words that a reader can follow", "")),
+    ("exercises", source(7, "# Solution to exercise 3\n# Add them.\n2 + 3")),
+    ("equation_numbers", markdown("\\tag{1}", "\\tag{2}")),
+    ("equation_numbers", markdown("\\tag{1}", "")),
+    ("equation_numbers", markdown("Nowhere.", "$$x \\tag{1}$$")),
+    ("equation_numbers", markdown("Nowhere.", "By Eq. (2), it does not.")),
     ("portable_markdown", markdown("Nowhere.", "```{note}\nA note.\n```")),
     ("portable_markdown", markdown("Nowhere.", ":::{note}\nA note.\n:::")),
     ("portable_markdown", markdown("Nowhere.", "See {cite}`kaplan2020`.")),

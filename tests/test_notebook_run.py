@@ -23,6 +23,7 @@ TESTS = (
     "guards_text.py",
     "test_chapters.py",
 )
+TOOLS = ("claims.py", "outputs.py", "printed.py")
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,9 @@ def project(folder: Path, **chapters) -> Path:
     (folder / "tests").mkdir()
     for name in TESTS:
         shutil.copy(ROOT / "tests" / name, folder / "tests")
+    (folder / "tools").mkdir()
+    for name in TOOLS:
+        shutil.copy(ROOT / "tools" / name, folder / "tools")
     (folder / "notebooks").mkdir()
     for name, chapter in chapters.items():
         nbformat.write(chapter, folder / "notebooks" / f"{name}.ipynb")

@@ -28,7 +28,10 @@ SOLUTION = {
     "tags": ["hide-cell", "solution"],
     "jupyter": {"source_hidden": True, "outputs_hidden": True},
 }
-PROSE_SOLUTION = "<details><summary>Solution</summary>\n\nBecause.\n\n</details>"
+PROSE_SOLUTION = (
+    "<details><summary>Solution</summary>\n\nBecause a chapter has to show that it can be solved, "
+    "in words that a reader can follow from the question to the answer, step by step.\n\n</details>"
+)
 
 
 def _text(source: str, *tags: str):
@@ -46,7 +49,9 @@ def unrun_chapter() -> nbformat.NotebookNode:
         _text("*Runs on CPU: 1 s, 0.1 GB.*", "runs-on"),
         _text("**Does it pass?**\n\n**What you will be able to do**\n\n- Break it."),
         _code(write_setup_cell(), "setup"),  # code cell 0
-        _text("## The theory\n\nOne and one is two, $1 + 1 = 2$."),
+        _text(
+            "## The theory\n\nOne and one is two.\n\n$$1 + 1 = 2 \\tag{1}$$\n\nBy equation (1), ..."
+        ),
         _code("# NBVAL_CHECK_OUTPUT\nprint(1 + 1)"),  # 1
         _text("## The experiment"),
         _code(CLAIMS),  # 2
@@ -61,7 +66,7 @@ def unrun_chapter() -> nbformat.NotebookNode:
         _text(PROSE_SOLUTION),
         _text("### Exercise 3: compute"),
         new_code_cell(
-            "# NBVAL_CHECK_OUTPUT\n# Solution to exercise 3\n2 + 3", metadata=SOLUTION
+            "# NBVAL_CHECK_OUTPUT\n# Solution to exercise 3\na = 2\nb = 3\na + b", metadata=SOLUTION
         ),  # 7
         _text("## Further reading\n\nNone."),
     ]
