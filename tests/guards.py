@@ -13,8 +13,10 @@ import re
 from pathlib import Path
 
 import nbformat
+from claims import CHECK, CLOCKS, disagreements
+from guards_alt import alt_numbers
+from guards_code import CODE_GUARDS, code_cells, tree
 from guards_text import TEXT_GUARDS, tags
-from IPython.core.inputtransformer2 import TransformerManager
 
 from scaling_utils.notebook import CLAIM_MIME, write_setup_cell
 
@@ -22,28 +24,13 @@ LARGEST_FILE = 1.5e6  # bytes: a chapter opens quickly in Colab and on GitHub
 LONGEST_RUN = 60.0  # seconds on two CPU cores
 SHORTEST_ALT = 30  # characters
 FEWEST_CLAIMS = 3
-CHECK = "# NBVAL_CHECK_OUTPUT"
 SKIPPABLE_TAGS = {"gpu", "needs-data"}
 REFUSED_TAGS = {"skip", "skip-execution", "raises-exception"}
-CLOCKS = re.compile(r"\b(perf_counter|process_time|monotonic|time\.time|psutil|timeit)\b")
 
 
 def read(path: Path) -> nbformat.NotebookNode:
     """Read a notebook as it is: nbformat.read would mend repeated cell ids."""
     return nbformat.v4.reads(path.read_text(encoding="utf-8"))
-
-
-def code_cells(book) -> list[tuple[int, nbformat.NotebookNode]]:
-    """Return the code cells with nbval's numbers for them."""
-    return list(enumerate(cell for cell in book.cells if cell.cell_type == "code"))
-
-
-def tree(cell) -> ast.Module | None:
-    """Parse a code cell, with magics and shell lines turned into calls; None if it is no Python."""
-    try:
-        return ast.parse(TransformerManager().transform_cell(cell.source))
-    except SyntaxError:
-        return None
 
 
 def file_format(book) -> list[str]:
@@ -190,7 +177,7 @@ def _text_types(output) -> set[str]:
 
 
 def claims(book) -> list[str]:
-    """Three different claims or more, and all of those stored hold."""
+    """Three different claims or more; all of those stored hold, and say what they measured."""
     stored = [
         output.data[CLAIM_MIME]
         for _, cell in code_cells(book)
@@ -200,6 +187,8 @@ def claims(book) -> list[str]:
     problems = [
         f"does not hold: {made['sentence']}" for made in stored if made["holds"] is not True
     ]
+    for _, cell in code_cells(book):
+        problems += disagreements(cell.outputs)
     different = len({made["sentence"] for made in stored})
     if different < FEWEST_CLAIMS:
         problems.append(f"{different} different claims are stored, fewer than {FEWEST_CLAIMS}")
@@ -242,6 +231,8 @@ GUARDS = (
     checked_outputs,
     claims,
     alt_texts,
+    alt_numbers,
     run_time,
+    *CODE_GUARDS,
     *TEXT_GUARDS,
 )

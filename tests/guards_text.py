@@ -6,6 +6,7 @@ import re
 from itertools import pairwise
 
 FEWEST_EXERCISES = 3
+SHORTEST_SOLUTION = {"prose": 25, "code": 3}  # words, lines of code: an answer, not its last line
 MYST = {
     "a directive": re.compile(r"^\s*(`{3,}|~{3,}|:{3,})\s*\{", re.M),
     "a role": re.compile(r"\{[a-zA-Z][\w:+-]*\}`"),
@@ -70,14 +71,17 @@ def exercises(book) -> list[str]:
     """Three exercises or more, numbered from 1, each with its hidden solution, one in code."""
     asked: list[int] = []
     solved: dict[int, str] = {}
+    lengths: dict[int, int] = {}
     problems = []
     for cell in book.cells:
         if cell.cell_type == "markdown":
             asked += map(int, re.findall(r"^### Exercise (\d+)\b", cell.source, re.M))
             if "<details><summary>Solution" in cell.source and asked:
                 solved.setdefault(asked[-1], "prose")
+                lengths.setdefault(asked[-1], len(re.sub(r"<[^>]+>", " ", cell.source).split()))
         elif "solution" in tags(cell) and asked:
             solved[asked[-1]] = "code"
+            lengths[asked[-1]] = len(re.findall(r"^\s*[^#\s]", cell.source, re.M))
             opening = cell.source.splitlines()[:2]  # a marker for nbval may come first
             if not any(line.startswith(f"# Solution to exercise {asked[-1]}") for line in opening):
                 problems.append(f"the code solution of exercise {asked[-1]} does not say so")
@@ -87,6 +91,11 @@ def exercises(book) -> list[str]:
     if len(asked) < FEWEST_EXERCISES or asked != list(range(1, len(asked) + 1)):
         problems.append(f"exercises are numbered {asked}: want 1 to {FEWEST_EXERCISES} or more")
     problems += [f"exercise {n} has no solution" for n in asked if n not in solved]
+    problems += [
+        f"the solution of exercise {number} is too short to be one: {lengths[number]}"
+        for number, kind in solved.items()
+        if lengths[number] < SHORTEST_SOLUTION[kind]
+    ]
     if "code" not in solved.values():
         problems.append("no exercise has a solution in code")
     return problems
@@ -108,4 +117,15 @@ def portable_markdown(book) -> list[str]:
     return problems
 
 
-TEXT_GUARDS = (sections, exercises, portable_markdown)
+def equation_numbers(book) -> list[str]:
+    """Numbered equations count from 1, and "Equation (3)" names one of them."""
+    text = "\n".join(cell.source for cell in book.cells if cell.cell_type == "markdown")
+    given = re.findall(r"\\tag\{([^}]*)\}", text)
+    problems = []
+    if given != [str(number) for number in range(1, len(given) + 1)]:
+        problems.append(f"the equations are numbered {', '.join(given)}")
+    named = re.findall(r"\b[Ee](?:quations?|qs?\.)\s\((\d+)\)", text)
+    return problems + [f"there is no equation ({n})" for n in sorted(set(named) - set(given))]
+
+
+TEXT_GUARDS = (sections, exercises, equation_numbers, portable_markdown)

@@ -1,7 +1,8 @@
 """How the chapters are run as tests: which cells may be skipped, and who checks the skips.
 
-nbval runs each code cell of each notebook and compares the outputs of the cells that start
-with ``# NBVAL_CHECK_OUTPUT``. Two tags say what a machine may lack:
+nbval runs each code cell of each notebook. The outputs of the cells that start with
+``# NBVAL_CHECK_OUTPUT`` are then compared with the stored ones, numbers as numbers (see
+tools/outputs.py); of every other cell the claims are. Two tags say what a machine may lack:
 
 - ``gpu``: skipped, with the reason, where torch sees no GPU. ``REQUIRE_GPU=1`` makes a
   missing GPU a failure instead.
@@ -19,12 +20,16 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import claims
 import nbformat
+import outputs
 import pytest
 
 ROOT = Path(__file__).parents[1]
 NODE = re.compile(r"^(?P<path>.+\.ipynb)::Cell (?P<number>\d+)$")
 TABLE = re.compile(r"""run_table\(\s*["'](\w+)["']""")
+
+MESSAGE_TIMEOUT = 120  # seconds that nbval waits for an output; its own 5 are few on a busy machine
 
 # Small models train faster on one thread, and losses then move less between machines.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -135,12 +140,36 @@ def pytest_runtest_setup(item):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
-    """Fail a cell whose magic IPython refused: it only prints that, and nbval lets it pass."""
+    """Compare a cell's outputs as numbers, where nbval would compare them as text."""
+    if find_cell(item.nodeid, item.config.rootpath) is None:
+        return (yield)
+    checked, item.options["check"] = item.options["check"], False
+    item.output_timeout = MESSAGE_TIMEOUT
     result = yield
-    for output in getattr(item, "test_outputs", None) or ():
-        if output.get("name") == "stderr" and "UsageError:" in output.get("text", ""):
-            pytest.fail(f"IPython refused a line: {output['text'].strip()}", pytrace=False)
+    problems = changes(item, checked)
+    if problems:
+        item.raise_cell_error("Cell outputs differ", "\n".join(problems))
     return result
+
+
+def changes(item, checked: bool) -> list[str]:
+    """Return what a cell that has run shows otherwise than the notebook.
+
+    IPython only prints that it refuses a magic, and nbval lets that pass; here it does not.
+    """
+    refused = [
+        f"IPython refused a line: {output['text'].strip()}"
+        for output in item.test_outputs
+        if output.get("name") == "stderr" and "UsageError:" in output.get("text", "")
+    ]
+    if refused or item.cell.execution_count is None:
+        return refused
+    place = (Path(item.path).stem, item.cell.get("id", ""))
+    known = claims.spreads_of(*place, item.cell.source, claims.read_spreads(item.config.rootpath))
+    stored, now = item.cell.outputs, item.test_outputs
+    if checked:
+        return outputs.differences(stored, now, known)
+    return claims.differences(claims.in_outputs(stored), claims.in_outputs(now), known)
 
 
 class SkipCheck:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import execute
 import freshness
 import nbformat
+import outputs
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
@@ -27,6 +28,7 @@ def ran(tmp_path_factory):
     recorded = tagged("train_on_gpu()", "gpu", scaling_utils={"source": "0"})
     recorded.outputs = [new_output("stream", text="loss 1.23")]
     recorded.execution_count = 7
+    recorded.id = "kept"
     save(
         path,
         new_markdown_cell("# Tiny"),
@@ -84,7 +86,28 @@ def test_the_run_is_recorded_with_digests_and_versions(ran):
     stored = notebook.metadata.scaling_utils
     assert {"python", "torch", "numpy"} <= set(stored.versions)
     assert stored.cells == freshness.digests(notebook)["cells"]
-    assert "scaling_utils/notebook.py" in stored["inputs"]
+    assert "scaling_utils/notebook/__init__.py" in stored["inputs"]
+
+
+def test_the_digest_of_every_output_is_recorded(ran):
+    notebook, _, _ = ran
+    assert freshness.altered(notebook) == []
+    stored = notebook.metadata.scaling_utils.outputs
+    assert set(stored) == {cell.id for cell in notebook.cells if cell.cell_type == "code"}
+
+
+def test_a_kept_output_keeps_the_digest_of_its_own_run():
+    """Otherwise an edited output would be taken for a run's on a machine that cannot run it."""
+    cell = tagged("train()", "gpu")
+    cell.outputs = [new_output("stream", text="loss 1.23")]
+    notebook = new_notebook(cells=[cell])
+    took = execute.Run(1.0, 1.0, "")
+    execute.record(notebook, took, missing=set())
+    cell.outputs[0].text = "loss 0.23"
+    execute.record(notebook, took, missing={"gpu"})
+    assert len(freshness.altered(notebook)) == 1
+    execute.record(notebook, took, missing=set())
+    assert freshness.altered(notebook) == []
 
 
 def test_the_notebook_is_valid_and_no_half_file_is_left(ran):
@@ -151,7 +174,7 @@ def test_the_line_under_the_title(stored, line):
 
 def test_temporary_paths_are_removed_and_short_hex_numbers_are_not():
     text = "/tmp/ipykernel_12/345.py:1: UserWarning, 0x1F at 0x7f3a2b1c"
-    assert execute._tidy_text(text) == "<cell>:1: UserWarning, 0x1F at 0x..."
+    assert outputs.tidy_text(text) == "<cell>:1: UserWarning, 0x1F at 0x..."
 
 
 def test_no_notebook_named_is_an_error(capsys):

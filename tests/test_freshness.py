@@ -72,7 +72,8 @@ def book(tmp_path):
 
 def run(notebook, root):
     """Record what a run of the notebook would record."""
-    notebook.metadata[freshness.KEY] = freshness.digests(notebook, root)
+    digests = freshness.digests(notebook, root)
+    notebook.metadata[freshness.KEY] = digests | {"outputs": freshness.output_digests(notebook)}
     return notebook
 
 
@@ -149,6 +150,15 @@ def test_a_new_and_a_lost_input_are_named(book):
     found = freshness.reasons(notebook, root)
     assert "it now depends on scaling_utils/unused.py" in found
     assert "it no longer depends on scaling_utils/data/devices.csv" in found
+
+
+def test_an_output_that_was_edited_is_named(book):
+    root, notebook = book
+    notebook.cells[2].outputs = [new_output("stream", text="7\n")]
+    assert freshness.reasons(run(notebook, root), root) == []
+    notebook.cells[2].outputs[0].text = "8\n"
+    (why,) = freshness.reasons(notebook, root)
+    assert "the outputs of the cell 'from scaling_utils import planning'" in why
 
 
 def test_a_notebook_that_was_never_run_says_so(book):

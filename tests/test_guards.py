@@ -4,6 +4,8 @@ import nbformat
 import pytest
 import tiny
 from guards import GUARDS
+from guards_alt import alt_numbers
+from guards_code import CODE_GUARDS
 from nbformat.v4 import new_code_cell, new_output
 
 from scaling_utils.notebook import CLAIM_MIME
@@ -86,6 +88,22 @@ def broken_claim(book):
     tiny.code(book, 2).outputs[1].data[CLAIM_MIME]["holds"] = False
 
 
+def edited_claim(kind, old, new):
+    """Edit what a reader sees of the second claim, and not its numbers."""
+
+    def change(book):
+        data = tiny.code(book, 2).outputs[1].data
+        assert old in data[kind]
+        data[kind] = data[kind].replace(old, new)
+
+    return change
+
+
+def edited_number(book):
+    """Edit the number behind a claim, which the scoreboard prints, and not what is read."""
+    tiny.code(book, 2).outputs[1].data[CLAIM_MIME]["measured"] = 30.0
+
+
 def repeated_claim(book):
     made = tiny.code(book, 2).outputs
     made[1].data = made[0].data
@@ -131,6 +149,80 @@ def prose_only(book):
     book.cells[-2].source = "5"
     book.cells.insert(-1, nbformat.v4.new_markdown_cell(tiny.PROSE_SOLUTION))
 
+
+def describe(alt):
+    """Return a cell that draws a figure with this expression as its description."""
+    return f"{tiny.FIGURE.partition('notebook.')[0]}slope = ax\nnotebook.figure(fig, alt={alt})"
+
+
+LONG = "A straight line that falls on two logarithmic axes"
+TYPED = [
+    f"'{LONG} from 10 to one.'",
+    f"'{LONG} by 0.5 %.'",
+    f"'{LONG} at 1,000'",
+    f"'{LONG}: 12.'",
+    f"'{LONG}, (3)'",
+    f"'{LONG}, = 3'",
+    f"f'{LONG} with slope {{slope:.2f}}, not 0.5'",
+    f"f'{LONG} with slope {{0.5}}'",
+    f"f'{LONG} with slope {{\"0.5\"}}'",
+    f'f\'{LONG} {{"by 3" if slope else "by four"}}\'',
+    f"'{LONG}' + ' by 0.5'",
+    f"'{LONG} by 0.5 to {{}}'.format(slope)",
+    f"'{LONG} by {{}}'.format(0.5)",
+    f"' '.join(['{LONG}', 'by 0.5'])",
+    f"'{LONG} by 3 to %s' % slope",
+    f"'{LONG} by 3' if slope else '{LONG}'",
+    f"(words := '{LONG} by 0.5')",
+    f"words)\nwords = '{LONG} by 0.5'\nprint(words",
+    f"words)\nwords = '{LONG}'\nwords += ' by 0.5'\nprint(words",
+    f"'{LONG} by 2^10 to 0.5'",
+]
+NOT_TYPED = [
+    f"'{LONG}, two panels, for GPT-3 and a 2D map: log10 against x^2 in 6ND.'",
+    f"f'{LONG} with slope {{slope:.2f}} and {{[1, 2][1]}}'",
+    f"f'{LONG} with slope {{round(slope, 3)}}'",
+]
+CLAIM = "notebook.claim('x', len('ab'), 2, abs=0, source='s')"
+SWALLOWED = [
+    f"try:\n    {CLAIM}\nexcept Exception:\n    pass",
+    f"try:\n    pass\nexcept Exception:\n    pass\nelse:\n    {CLAIM}",
+    f"try:\n    {CLAIM}\nexcept notebook.ClaimError as error:\n    notebook.say(str(error))",
+    "try:\n    notebook.figure(1, alt='')\nexcept ValueError:\n    print('no figure')",
+    f"import contextlib\nwith contextlib.suppress(Exception):\n    {CLAIM}",
+    f"with suppress(Exception):\n    {CLAIM}",
+    f"from IPython.utils.capture import capture_output\nwith capture_output():\n    {CLAIM}",
+    f"def check():\n    {CLAIM}\n\n\ntry:\n    check()\nexcept Exception:\n    pass",
+]
+DEAD = [
+    f"if False:\n    {CLAIM}",
+    f"if 0:\n    {CLAIM}",
+    f"if not True:\n    {CLAIM}",
+    f"if 1 == 2:\n    {CLAIM}",
+    f"if True:\n    pass\nelse:\n    {CLAIM}",
+    f"CHECK = False\nif CHECK:\n    {CLAIM}",
+    f"CHECK = 0\nif CHECK > 1:\n    {CLAIM}",
+    f"from scaling_utils.notebook import claim\nif 0:\n    {CLAIM.replace('notebook.', '')}",
+    f"while False:\n    {CLAIM}",
+    f"while 1 < 0:\n    {CLAIM}",
+    f"False and {CLAIM}",
+    f"None if True else {CLAIM}",
+    f"for _ in []:\n    {CLAIM}",
+    f"for _ in range(0):\n    {CLAIM}",
+    f"def check():\n    return\n    {CLAIM}\n\n\ncheck()",
+    f"for _ in 'ab':\n    continue\n    {CLAIM}",
+]
+IDLE = [
+    "2, 2, abs=0, source='s'",
+    "measured=3.14, expected=22 / 7, rel=1e-3, source='s'",
+    "two, 2, abs=0, source='s')\ntwo = 2\nprint(''",
+    "1 + 1, at_least=len('a'), source='s'",
+    "len('ab'), len('ab'), abs=0, source='s'",
+    "len('ab'), at_most=len('ab'), source='s'",
+    "abs(x), at_least=0, source='s'",
+    "np.std(x), at_least=-1, source='s'",
+    "len('ab'), 2, rel=1, source='s'",
+]
 
 WARNING = new_output("stream", name="stderr", text="UserWarning: take care")
 ERROR = new_output("error", ename="ValueError", evalue="no", traceback=[])
@@ -178,8 +270,35 @@ FAULTS = [
     ("claims", broken_claim),
     ("claims", repeated_claim),
     ("claims", output(2)),
+    ("claims", edited_claim("text/html", "measured <b>3</b>", "measured <b>30</b>")),
+    ("claims", edited_claim("text/plain", "Measured 3,", "Measured 30,")),
+    ("claims", edited_claim("text/plain", "✓ ", "")),
+    ("claims", edited_claim("text/html", "at least 2", "at least 3")),
+    ("claims", edited_number),
+    ("claims", lambda book: tiny.code(book, 2).outputs[1].data[CLAIM_MIME].update(mood="good")),
     ("alt_texts", no_alt),
     ("alt_texts", markdown("Nowhere.", "![plot](figure.svg)")),
+    *[("alt_numbers", source(3, describe(alt))) for alt in TYPED],
+    ("shown_by_name", source(3, "from scaling_utils.notebook import claim as check")),
+    ("shown_by_name", source(3, "from scaling_utils.notebook import say\nshow = say")),
+    ("shown_by_name", source(3, "from numpy import abs as claim")),
+    ("shown_by_name", source(3, "def claim(*words, **numbers):\n    pass")),
+    ("shown_by_name", source(3, "from scaling_utils.notebook import table\ntable = print")),
+    ("shown_by_name", source(3, "from scaling_utils.notebook import *")),
+    ("shown_by_name", source(3, "from scaling_utils import notebook as nb")),
+    ("shown_by_name", source(3, "import numpy as notebook")),
+    ("shown_by_name", source(3, "show = notebook.claim")),
+    ("shown_by_name", source(3, "notebook.claim = print")),
+    ("shown_by_name", source(3, "notebook = None")),
+    ("shown_by_name", source(3, "display({notebook.CLAIM_MIME: {}}, raw=True)")),
+    ("shown_by_name", source(3, "x = 'application/vnd.scaling-utils.claim+json'")),
+    ("shown_by_name", source(3, "import os\nquick = 'PYTEST_CURRENT_TEST' in os.environ")),
+    *[("swallowed", source(2, text)) for text in SWALLOWED],
+    *[("dead_code", source(2, text)) for text in DEAD],
+    ("uncalled", source(2, f"def check():\n    {CLAIM}")),
+    ("uncalled", source(2, f"def check():\n    {CLAIM}\n\n\ndef checks():\n    check()")),
+    ("uncalled", source(2, f"check = lambda: {CLAIM}")),
+    *[("idle_claims", source(2, f"notebook.claim('x', {text})")) for text in IDLE],
     ("run_time", meta(scaling_utils={})),
     ("run_time", meta(scaling_utils={"cpu": {"seconds": 61}})),
     ("run_time", meta(scaling_utils={"cpu": {"seconds": float("nan")}})),
@@ -197,6 +316,12 @@ FAULTS = [
     ("exercises", shown_code_solution),
     ("exercises", source(7, "# Solution to exercise 2\n2 + 3")),
     ("exercises", prose_only),
+    ("exercises", markdown("in words that a reader can follow", "")),
+    ("exercises", source(7, "# Solution to exercise 3\n# Add them.\n2 + 3")),
+    ("equation_numbers", markdown("\\tag{1}", "\\tag{2}")),
+    ("equation_numbers", markdown("\\tag{1}", "")),
+    ("equation_numbers", markdown("Nowhere.", "$$x \\tag{1}$$")),
+    ("equation_numbers", markdown("Nowhere.", "By Eq. (2), it does not.")),
     ("portable_markdown", markdown("Nowhere.", "```{note}\nA note.\n```")),
     ("portable_markdown", markdown("Nowhere.", ":::{note}\nA note.\n:::")),
     ("portable_markdown", markdown("Nowhere.", "See {cite}`kaplan2020`.")),
@@ -232,11 +357,29 @@ def test_every_guard_has_a_fault_that_it_catches():
         count(4, 12),  # kept from a run on a machine with a GPU
         markdown("Nowhere.", "In $e^{x}$ and $$\\frac{{{a}}}{{{b}}}$$ nothing is MyST."),
         markdown("Nowhere.", "```python\nprint(1)\n```"),
+        *[source(3, describe(alt)) for alt in NOT_TYPED],
+        source(2, f"def check():\n    {CLAIM}\n\n\ncheck()"),
+        source(
+            2, f"try:\n    {CLAIM}\nexcept Exception as error:\n    raise RuntimeError from error"
+        ),
+        source(2, f"try:\n    import torch\nexcept ImportError:\n    pass\n{CLAIM}"),
+        source(2, "while True:\n    break"),
+        source(2, "def halve(fast=False):\n    return 1 if fast else 2\n\n\nhalve()"),
+        source(2, "low = None\nfor low in 'ab':\n    if low:\n        print(low)"),
+        source(2, "from scaling_utils.notebook import COLOURS"),
+        source(2, "def table(rows):\n    return len(rows)\n\n\nprint(table([1]))"),
+        source(
+            2, "from scaling_utils.notebook import table\n\n\ndef rows(table):\n    return table"
+        ),
+        source(2, f"from scaling_utils.notebook import claim\n{CLAIM.replace('notebook.', '')}"),
+        source(2, "notebook.claim('x', max(x), at_most=0, source='s')"),
     ],
 )
 def test_no_false_alarm(chapter, change):
     book = tiny.broken(chapter, change)
     for guard in (BY_NAME[name] for name in ("gpu_cells", "executed", "portable_markdown")):
+        assert guard(book) == []
+    for guard in (alt_numbers, *CODE_GUARDS):
         assert guard(book) == []
 
 

@@ -14,6 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from scaling_utils import notebook
+from scaling_utils.notebook import _claims
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False, width=32)
 ALT = "Loss against model size on two logarithmic axes: a straight line."
@@ -101,9 +102,9 @@ def test_claim_shows_and_stores_no_last_bits(shown):
 
 @given(st.floats(-1e12, 1e12))
 def test_what_is_stored_is_shown_as_what_was_measured(value):
-    stored = notebook._rounded(value)
-    assert notebook._rounded(stored) == stored
-    assert notebook._digits(stored) == notebook._digits(value)
+    stored = _claims._rounded(value)
+    assert _claims._rounded(stored) == stored
+    assert _claims._digits(stored) == _claims._digits(value)
     assert stored == pytest.approx(value, rel=6e-5)
 
 
@@ -180,7 +181,7 @@ def test_a_claim_is_symmetric_about_what_is_expected(measured, margin):
     ],
 )
 def test_numbers_are_shown_with_few_digits(value, text):
-    assert notebook._digits(value) == text
+    assert _claims._digits(value) == text
 
 
 def test_say_shows_markdown(shown):
@@ -258,26 +259,6 @@ def test_setup_seeds_torch():
 def test_setup_refuses_bad_numbers(options, words):
     with mpl.rc_context(), pytest.raises(ValueError, match=words):
         notebook.setup(**options)
-
-
-def test_table_writes_markdown(shown):
-    notebook.table(["law", "α"], [["Kaplan", 0.076], ["refit", "0.35"]], caption="Exponents.")
-    assert shown[0][0]["text/markdown"] == (
-        "Exponents.\n\n| law | α |\n| --- | --- |\n| Kaplan | 0.076 |\n| refit | 0.35 |"
-    )
-
-
-@pytest.mark.parametrize(
-    ("header", "rows", "words"),
-    [
-        ([], [["a"]], "must not be empty, got 0"),
-        (["a"], [], "must not be empty, got 1 and 0"),
-        (["a", "b"], [["x"]], r"each row must have 2 cells like the header, got 1: \['x'\]"),
-    ],
-)
-def test_table_refuses_ragged_rows(header, rows, words):
-    with pytest.raises(ValueError, match=words):
-        notebook.table(header, rows)
 
 
 def test_setup_cell_runs_where_the_package_is_installed(monkeypatch):

@@ -15,7 +15,15 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 ROOT = Path(__file__).parents[1]
 SHARED = ("conftest.py", "pyproject.toml")
-TESTS = ("notebook_cells.py", "guards.py", "guards_text.py", "test_chapters.py")
+TESTS = (
+    "notebook_cells.py",
+    "guards.py",
+    "guards_alt.py",
+    "guards_code.py",
+    "guards_text.py",
+    "test_chapters.py",
+)
+TOOLS = ("claims.py", "outputs.py", "printed.py")
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +38,9 @@ def project(folder: Path, **chapters) -> Path:
     (folder / "tests").mkdir()
     for name in TESTS:
         shutil.copy(ROOT / "tests" / name, folder / "tests")
+    (folder / "tools").mkdir()
+    for name in TOOLS:
+        shutil.copy(ROOT / "tools" / name, folder / "tools")
     (folder / "notebooks").mkdir()
     for name, chapter in chapters.items():
         nbformat.write(chapter, folder / "notebooks" / f"{name}.ipynb")

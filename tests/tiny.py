@@ -11,9 +11,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from scaling_utils.notebook import write_setup_cell
 
 CLAIMS = """\
-notebook.claim("Two is two.", 2, 2, abs=0, source="this chapter")
-notebook.claim("Three is at least two.", 3, at_least=2, source="this chapter")
-notebook.claim("Pi is near 22/7.", 3.14159, 22 / 7, rel=1e-3, source="Archimedes")"""
+import math
+
+notebook.claim("Two is two.", 1 + len("1"), 2, abs=0, source="this chapter")
+notebook.claim("Three is at least two.", len("abc"), at_least=2, source="this chapter")
+notebook.claim("Pi is near 22/7.", math.pi, 22 / 7, rel=1e-3, source="Archimedes")"""
 
 FIGURE = """\
 import matplotlib.pyplot as plt
@@ -26,7 +28,10 @@ SOLUTION = {
     "tags": ["hide-cell", "solution"],
     "jupyter": {"source_hidden": True, "outputs_hidden": True},
 }
-PROSE_SOLUTION = "<details><summary>Solution</summary>\n\nBecause.\n\n</details>"
+PROSE_SOLUTION = (
+    "<details><summary>Solution</summary>\n\nBecause a chapter has to show that it can be solved, "
+    "in words that a reader can follow from the question to the answer, step by step.\n\n</details>"
+)
 
 
 def _text(source: str, *tags: str):
@@ -44,7 +49,9 @@ def unrun_chapter() -> nbformat.NotebookNode:
         _text("*Runs on CPU: 1 s, 0.1 GB.*", "runs-on"),
         _text("**Does it pass?**\n\n**What you will be able to do**\n\n- Break it."),
         _code(write_setup_cell(), "setup"),  # code cell 0
-        _text("## The theory\n\nOne and one is two, $1 + 1 = 2$."),
+        _text(
+            "## The theory\n\nOne and one is two.\n\n$$1 + 1 = 2 \\tag{1}$$\n\nBy equation (1), ..."
+        ),
         _code("# NBVAL_CHECK_OUTPUT\nprint(1 + 1)"),  # 1
         _text("## The experiment"),
         _code(CLAIMS),  # 2
@@ -59,7 +66,7 @@ def unrun_chapter() -> nbformat.NotebookNode:
         _text(PROSE_SOLUTION),
         _text("### Exercise 3: compute"),
         new_code_cell(
-            "# NBVAL_CHECK_OUTPUT\n# Solution to exercise 3\n2 + 3", metadata=SOLUTION
+            "# NBVAL_CHECK_OUTPUT\n# Solution to exercise 3\na = 2\nb = 3\na + b", metadata=SOLUTION
         ),  # 7
         _text("## Further reading\n\nNone."),
     ]

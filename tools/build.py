@@ -2,9 +2,10 @@
 
     make book
 
-The parts of pages that are computed, such as the scoreboard, are written first. Warnings are
-errors. A page is read again only when it has changed, so a page with a warning would pass unseen
-the next time; after a failed build the next one therefore starts afresh.
+Nothing is built from a notebook whose outputs are not those of its run. The parts of pages that
+are computed, such as the scoreboard, are written first. Warnings are errors. A page is read
+again only when it has changed, so a page with a warning would pass unseen the next time; after a
+failed build the next one therefore starts afresh.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import freshness
+import nbformat
 import pages
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,8 +35,19 @@ main()
 """
 
 
+def forged(paths: Iterable[Path]) -> bool:
+    """Name what was changed in the outputs of notebooks since they were run."""
+    found = {path: freshness.altered(nbformat.read(path, as_version=4)) for path in paths}
+    for path, why in found.items():
+        if why:
+            print(f"{path.name}: {'; '.join(why)}. Run tools/execute.py on it.", file=sys.stderr)
+    return any(found.values())
+
+
 def main() -> int:
     start = time.perf_counter()
+    if forged(freshness.all_notebooks(ROOT)):
+        return 1
     if pages.main([]) != 0:
         return 1
     command = [sys.executable, "-c", JUPYTER_BOOK, "build", ".", "-W", "-n", "--keep-going"]

@@ -5,8 +5,8 @@
     python tools/execute.py --stale                          # those whose outputs are out of date
 
 A notebook is written only after its last cell has run without an error. With its outputs
-go the time and memory it took (into the cell tagged `runs-on`) and digests of what the
-outputs depend on, which `tools/freshness.py` compares later. Cells tagged `gpu` keep their
+go the time and memory it took (into the cell tagged `runs-on`) and digests of the outputs and
+of what they depend on, which `tools/freshness.py` compares later. Cells tagged `gpu` keep their
 stored outputs on a machine without a GPU, and cells tagged `needs-data` keep theirs where
 the published run tables are not at hand.
 """
@@ -17,7 +17,6 @@ import argparse
 import ast
 import os
 import platform
-import re
 import sys
 import tempfile
 import time
@@ -33,6 +32,8 @@ from nbclient.util import run_sync
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import claims
+import outputs
 from freshness import (
     KEY,
     ROOT,
@@ -40,6 +41,7 @@ from freshness import (
     all_notebooks,
     code_cells,
     digests,
+    output_digests,
     short_hash,
     stale,
 )
@@ -48,8 +50,6 @@ CELL_TIMEOUT = 600  # seconds
 # Where the published run tables may lie when SCALING_DATA does not say: beside the checkout.
 DATA_FOLDER = ROOT.parent / "shared" / "data"
 RECORDED_VERSIONS = ("torch", "numpy", "scipy", "matplotlib")
-ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
-CELL_FILE = re.compile(r"\S*ipykernel_\d+[/\\]\d+\.py")
 PROBE = {  # asked of the kernel after the last cell
     "peak": "__import__('resource').getrusage(0).ru_maxrss",
     "gpu": "(lambda m: m['torch'].cuda.get_device_name() "
@@ -159,15 +159,10 @@ def _ask(client: NotebookClient) -> dict:
 
 
 def tidy(notebook) -> None:
-    """Remove what would differ on every run: memory addresses, temporary paths, versions."""
+    """Remove what would differ on every run, and metadata that says nothing."""
     for cell in code_cells(notebook):
         cell.metadata.pop("execution", None)
-        for output in cell.outputs:
-            if "text" in output:
-                output["text"] = _tidy_text(output["text"])
-            for kind, value in output.get("data", {}).items():
-                if kind.startswith("text/") and isinstance(value, str):
-                    output["data"][kind] = _tidy_text(value)
+        outputs.tidy(cell.outputs)
     notebook.metadata.pop("widgets", None)
     notebook.metadata["kernelspec"] = {
         "display_name": "Python 3",
@@ -176,10 +171,6 @@ def tidy(notebook) -> None:
     }
     notebook.metadata["language_info"] = {"name": "python", "file_extension": ".py"}
     notebook.metadata.pop("jupytext", None)
-
-
-def _tidy_text(text: str) -> str:
-    return CELL_FILE.sub("<cell>", ADDRESS.sub("0x...", text))
 
 
 def refresh_setup(notebook) -> None:
@@ -193,6 +184,7 @@ def refresh_setup(notebook) -> None:
 
 def record(notebook, run: Run, missing: set[str], root: Path = ROOT) -> None:
     """Store the digests, the versions, the time and the memory of a run."""
+    before = notebook.metadata.get(KEY, {}).get("outputs", {})
     took = {"seconds": round(run.seconds, 1), "peak_gb": round(run.peak_gb, 2)}
     stored = {k: v for k, v in notebook.metadata.get(KEY, {}).items() if k in ("cpu", "gpu")}
     if run.gpu:
@@ -200,6 +192,9 @@ def record(notebook, run: Run, missing: set[str], root: Path = ROOT) -> None:
     else:
         stored["cpu"] = took
     stored |= digests(notebook, root)
+    # What a cell keeps from an earlier run keeps that run's digest.
+    kept = _kept(notebook, missing) & before.keys()
+    stored["outputs"] = output_digests(notebook) | {name: before[name] for name in kept}
     stored["versions"] = {"python": platform.python_version()} | {
         name: metadata.version(name) for name in RECORDED_VERSIONS
     }
@@ -211,6 +206,13 @@ def record(notebook, run: Run, missing: set[str], root: Path = ROOT) -> None:
     for cell in notebook.cells:
         if "runs-on" in cell.metadata.get("tags", []):
             cell.source = runs_on(stored)
+
+
+def _kept(notebook, missing: set[str]) -> set[str]:
+    """Return the ids of the cells that were not run."""
+    return {
+        cell.id for cell in code_cells(notebook) if missing & set(cell.metadata.get("tags", []))
+    }
 
 
 def runs_on(stored: Mapping) -> str:
@@ -281,6 +283,9 @@ def main(argv: list[str] | None = None) -> int:
         else:
             note = "  (it prints warnings)" if _warned(path) else ""
             print(f"{took.seconds:.0f} s, {took.peak_gb:.1f} GB{note}", flush=True)
+    if any(path.resolve().parent == ROOT / "notebooks" for path in paths):
+        for changed in claims.write_lists():
+            print(f"wrote {changed.relative_to(ROOT)}: look at what has changed")
     if failed:
         print(f"{len(failed)} of {len(paths)} notebooks failed: " + ", ".join(map(str, failed)))
     return 1 if failed else 0

@@ -1,4 +1,4 @@
-"""Tell whether a notebook's stored outputs still belong to its code.
+"""Tell whether a notebook's stored outputs still belong to its code, and are those of its run.
 
 When `tools/execute.py` has run a notebook it stores in the notebook's metadata a digest of
 its code cells and of each file that these depend on: the rooms of `scaling_utils` that it
@@ -6,6 +6,9 @@ imports, directly or through another room; the package data that those rooms nam
 tables in `results/` of the studies that the notebook names. A module's digest is taken from its
 syntax tree without docstrings, so comments, docstrings and formatting make nothing stale.
 Prose does not count either: it changes no output.
+
+A digest of each cell's outputs is stored too (see tools/outputs.py). `altered` compares them: an
+output that was edited, moved or removed after the run is named, and `make book` refuses it.
 
     python tools/freshness.py                # list the stale notebooks; exit 1 if there are any
 """
@@ -21,6 +24,10 @@ from pathlib import Path
 
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import outputs
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "scaling_utils"
@@ -166,6 +173,31 @@ def digests(notebook, root: Path = ROOT) -> dict:
     }
 
 
+def output_digests(notebook) -> dict[str, str]:
+    """Return a digest of what each code cell shows, by the cell's id."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return {cell.get("id", ""): outputs.digest(cell.outputs) for cell in cells}
+
+
+def altered(notebook) -> list[str]:
+    """Name the cells that show something else than their last run did."""
+    recorded = notebook.metadata.get(KEY, {}).get("outputs")
+    now = output_digests(notebook)
+    if recorded is None:
+        shown = any(cell.get("outputs") for cell in notebook.cells)
+        return ["it shows outputs that tools/execute.py has not recorded"] if shown else []
+    sources = {cell.get("id", ""): cell.source for cell in notebook.cells}
+    first = {name: (source.splitlines() or [""])[0] for name, source in sources.items()}
+    found = [
+        f"the outputs of the cell {first[name]!r} (id {name}) are not those of its run"
+        for name, value in now.items()
+        if recorded.get(name) != value
+    ]
+    return found + [
+        f"a cell whose outputs were recorded is gone (id {name})" for name in recorded.keys() - now
+    ]
+
+
 def reasons(notebook, root: Path = ROOT) -> list[str]:
     """Say in words why a notebook's outputs are stale; an empty list means that they are not."""
     stored = notebook.metadata.get(KEY, {})
@@ -186,7 +218,7 @@ def reasons(notebook, root: Path = ROOT) -> list[str]:
         if cell.outputs and recorded is not None and recorded != short_hash(cell.source):
             tags = ", ".join(sorted(SKIPPABLE & set(cell.metadata.get("tags", []))))
             found.append(f"the cell {cell.source.splitlines()[0]!r} ({tags}) has changed")
-    return found
+    return found + altered(notebook)
 
 
 def stale(paths: Iterable[Path], root: Path = ROOT) -> dict[Path, list[str]]:

@@ -1,51 +1,18 @@
-"""What a chapter calls from its cells: the setup, claims, sentences with numbers, figures.
-
-A chapter prints no number by hand. ``say`` puts computed values into a sentence,
-``claim`` states what the chapter has shown and raises when it does not hold, and
-``figure`` shows a matplotlib figure together with a description for readers who
-cannot see it. All three need only IPython and matplotlib, and work the same in
-JupyterLab, in Colab and in the rendered book.
-"""
+"""Claims: what a chapter has shown, with the numbers that it rests on, checked as it is said."""
 
 from __future__ import annotations
 
 import html
-import io
 import math
-from base64 import b64encode
-from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from scaling_utils._check import number, whole
-
-# The book's future public address. Everything else derives from this constant;
-# a test holds _config.yml and the setup cells to it.
-REPOSITORY = "OWNER/REPO"
+from scaling_utils._check import number
+from scaling_utils.notebook._shown import text_of
 
 CLAIM_MIME = "application/vnd.scaling-utils.claim+json"
 SEEN_FIRST = "seen first: the bound was set after the result"
-
-# A palette that keeps its contrast on white and for the common colour-vision deficiencies
-# (Okabe and Ito, 2008, without the yellow).
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-
-_STYLE = {
-    "figure.figsize": (6.4, 4.0),
-    "figure.dpi": 110,
-    "figure.constrained_layout.use": True,
-    "axes.grid": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": "medium",
-    "axes.titlelocation": "left",
-    "grid.alpha": 0.3,
-    "font.size": 10.5,
-    "legend.frameon": False,
-    "lines.linewidth": 1.8,
-    "svg.hashsalt": "scaling-utils",
-}
 
 
 class ClaimError(AssertionError):
@@ -64,87 +31,6 @@ class Claim:
     source: str
     holds: bool
     seen_first: bool = False
-
-
-def setup(seed: int = 0, threads: int | None = None) -> None:
-    """Make a notebook repeatable: figure style, and torch's seed and threads if torch is there.
-
-    Parameters
-    ----------
-    seed : whole number, at least 0; seeds torch where it is already imported.
-    threads : torch's number of threads; the book's small models train faster on one.
-    """
-    import sys
-
-    import matplotlib as mpl
-
-    seed = whole("seed", seed, at_least=0)
-    threads = None if threads is None else whole("threads", threads)
-    mpl.rcParams.update(_STYLE)
-    mpl.rcParams["axes.prop_cycle"] = mpl.cycler(color=COLOURS)
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        torch.manual_seed(seed)
-        if threads is not None:
-            torch.set_num_threads(threads)
-
-
-def say(text: str) -> None:
-    """Show ``text`` as Markdown. Use an f-string, so that the numbers come from the code."""
-    from IPython.display import Markdown, display
-
-    _text("text", text)
-    display(Markdown(text))
-
-
-def figure(fig, alt: str) -> None:
-    """Show a matplotlib figure once, with a description of what it shows, and close it.
-
-    Parameters
-    ----------
-    fig : matplotlib Figure
-    alt : what a reader who cannot see the figure should know: the axes, the trend,
-        the conclusion. At least 30 characters; a bare "plot" helps nobody.
-    """
-    import matplotlib.pyplot as plt
-    from IPython.display import display
-    from matplotlib.figure import Figure
-
-    if not isinstance(fig, Figure):
-        raise TypeError(f"fig must be a matplotlib Figure, got {fig!r}")
-    if not isinstance(alt, str) or len(alt.strip()) < 30:
-        raise ValueError(f"alt must describe the figure in at least 30 characters, got {alt!r}")
-    png = io.BytesIO()
-    fig.savefig(png, format="png", dpi=150, facecolor="white", metadata={"Software": None})
-    plt.close(fig)
-    # As raw data, because the Image class takes no alt text before IPython 8, and Colab has 7.
-    shown = {"alt": alt.strip(), "width": round(fig.get_figwidth() * 110)}
-    data = {"image/png": b64encode(png.getvalue()).decode(), "text/plain": alt.strip()}
-    display(data, metadata={"image/png": shown}, raw=True)
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence], caption: str = "") -> None:
-    """Show a Markdown table, with an optional sentence above it.
-
-    Parameters
-    ----------
-    header : one heading per column.
-    rows : one sequence of cells per row; a cell is shown as ``str`` gives it, so format
-        numbers with as many digits as they deserve.
-    caption : a sentence that says what the numbers are, with their unit.
-    """
-    header = [str(cell) for cell in header]
-    body = [[str(cell) for cell in row] for row in rows]
-    if not header or not body:
-        raise ValueError(f"header and rows must not be empty, got {len(header)} and {len(body)}")
-    for row in body:
-        if len(row) != len(header):
-            raise ValueError(
-                f"each row must have {len(header)} cells like the header, got {len(row)}: {row}"
-            )
-    lines = [header, ["---"] * len(header), *body]
-    text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    say(f"{caption}\n\n{text}" if caption else text)
 
 
 def claim(
@@ -184,8 +70,8 @@ def claim(
     """
     from IPython.display import display
 
-    _text("sentence", sentence)
-    _text("source", source)
+    text_of("sentence", sentence)
+    text_of("source", source)
     if isinstance(measured, bool | np.bool_ | str) or getattr(measured, "shape", ()) != ():
         raise TypeError(f"measured must be a single number, got {measured!r}")
     try:
@@ -207,21 +93,23 @@ def claim(
         holds,
         seen_first,
     )
-    mark = f" ({SEEN_FIRST})" if seen_first else ""
-    plain = f"{made.sentence} Measured {_show(measured, unit)}, {relation}{mark}. [{source}]"
     if not holds:
-        raise ClaimError(plain)
-    bundle = {
-        "text/plain": f"✓ {plain}",
-        "text/html": _claim_html(made),
-        CLAIM_MIME: asdict(made),
-    }
-    display(bundle, raw=True)
+        raise ClaimError(_plain(made))
+    display({**claim_texts(made), CLAIM_MIME: asdict(made)}, raw=True)
 
 
-def _text(name: str, text: str) -> None:
-    if not isinstance(text, str) or not text.strip():
-        raise ValueError(f"{name} must be a non-empty string, got {text!r}")
+def claim_texts(made: Claim) -> dict[str, str]:
+    """Return what a reader sees of a claim that holds, by MIME type.
+
+    It follows from the claim alone, so a stored text can be held to the stored numbers.
+    """
+    return {"text/plain": f"✓ {_plain(made)}", "text/html": _claim_html(made)}
+
+
+def _plain(made: Claim) -> str:
+    mark = f" ({SEEN_FIRST})" if made.seen_first else ""
+    measured = _show(made.measured, made.unit)
+    return f"{made.sentence} Measured {measured}, {made.relation}{mark}. [{made.source}]"
 
 
 def _relation(measured, expected, rel, abs_, at_least, at_most):
@@ -289,18 +177,4 @@ def _claim_html(made: Claim) -> str:
         f"<br><small>measured <b>{_show(made.measured, unit)}</b>, {relation}{mark} "
         f"· {source}</small>"
         "</div>"
-    )
-
-
-def write_setup_cell() -> str:
-    """Return the setup cell that every chapter starts with, from ``REPOSITORY``."""
-    return (
-        "# Setup: the same cell on your machine, in Colab, on Kaggle and on Binder.\n"
-        "try:\n"
-        "    import scaling_utils\n"
-        "except ImportError:  # a hosted notebook: install the book's package first\n"
-        f"    %pip install -q git+https://github.com/{REPOSITORY}\n"
-        "from scaling_utils import notebook\n"
-        "\n"
-        "notebook.setup()"
     )

@@ -1,0 +1,109 @@
+"""What a chapter shows: sentences, figures with their descriptions, and tables."""
+
+from __future__ import annotations
+
+import io
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+
+# Formulas, which stay as they are but for what a page could take for a tag or a link.
+_FORMULA = re.compile(r"((?<!\\)\$[^$]+(?<!\\)\$)")
+_LINE_BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
+_ENTITY = re.compile(r"&(?=#?\w+;)")
+# `{{ name }}` and `{role}` are carried out where the page is read as MyST.
+_MYST = re.compile(r"\{(?=\{|[^{}\s]+\}`)")
+# A link may lead to the web or to another page, and to nothing that a browser would run.
+_OTHER_LINK = re.compile(r"\]\((?!https?://|mailto:|#|\.{0,2}/|[\w-]+(?:[./#][\w./#-]*)?\))")
+
+
+def text_of(name: str, text: str) -> str:
+    """Return a text that is not empty, or raise ValueError naming the argument."""
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError(f"{name} must be a non-empty string, got {text!r}")
+    return text
+
+
+def say(text: str) -> None:
+    """Show ``text`` as Markdown. Use an f-string, so that the numbers come from the code."""
+    from IPython.display import Markdown, display
+
+    display(Markdown(text_of("text", text)))
+
+
+def figure(fig, alt: str) -> None:
+    """Show a matplotlib figure once, with a description of what it shows, and close it.
+
+    Parameters
+    ----------
+    fig : matplotlib Figure
+    alt : what a reader who cannot see the figure should know: the axes, the trend,
+        the conclusion. At least 30 characters; a bare "plot" helps nobody.
+    """
+    import matplotlib.pyplot as plt
+    from IPython.display import display
+    from matplotlib.figure import Figure
+
+    if not isinstance(fig, Figure):
+        raise TypeError(f"fig must be a matplotlib Figure, got {fig!r}")
+    if not isinstance(alt, str) or len(alt.strip()) < 30:
+        raise ValueError(f"alt must describe the figure in at least 30 characters, got {alt!r}")
+    png = io.BytesIO()
+    fig.savefig(png, format="png", dpi=150, facecolor="white", metadata={"Software": None})
+    plt.close(fig)
+    # As raw data, because the Image class takes no alt text before IPython 8, and Colab has 7.
+    shown = {"alt": alt.strip(), "width": round(fig.get_figwidth() * 110)}
+    data = {"image/png": b64encode(png.getvalue()).decode(), "text/plain": alt.strip()}
+    display(data, metadata={"image/png": shown}, raw=True)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence], caption: str = "") -> None:
+    """Show a Markdown table, with an optional sentence above it.
+
+    Parameters
+    ----------
+    header : one heading per column.
+    rows : one sequence of cells per row; a cell is shown as ``str`` gives it, so format
+        numbers with as many digits as they deserve.
+    caption : a sentence that says what the numbers are, with their unit.
+
+    Headings and cells may come from a reader's file. Formulas, emphasis, code and links to the
+    web are shown as such; a bar, a line break and a tag lose their meaning, and so do images
+    and other links. The caption is the author's own text and is shown as it is.
+
+    Raises
+    ------
+    ValueError : there are no columns or no rows, or a row is longer or shorter than the header.
+    """
+    header = [_cell(cell) for cell in header]
+    body = [[_cell(cell) for cell in row] for row in rows]
+    if not header or not body:
+        raise ValueError(f"header and rows must not be empty, got {len(header)} and {len(body)}")
+    for row in body:
+        if len(row) != len(header):
+            raise ValueError(
+                f"each row must have {len(header)} cells like the header, got {len(row)}: {row}"
+            )
+    lines = [header, ["---"] * len(header), *body]
+    text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    say(f"{caption}\n\n{text}" if caption else text)
+
+
+def _cell(value: object) -> str:
+    """Write a cell so that nothing in it can end the cell or become part of the page's code."""
+    parts = _FORMULA.split(_LINE_BREAKS.sub(" ", str(value)))
+    parts[::2] = map(_harmless, parts[::2])
+    parts[1::2] = map(_harmless_formula, parts[1::2])
+    return "".join(parts).replace("|", r"\|")
+
+
+def _harmless(text: str) -> str:
+    text = _ENTITY.sub("&amp;", text).replace("<", "&lt;").replace(">", "&gt;")
+    text = _MYST.sub("&#123;", text).replace("![", r"!\[")
+    return _OTHER_LINK.sub(r"]\(", text)
+
+
+def _harmless_formula(text: str) -> str:
+    r"""Write a formula with other signs of the same meaning, such as ``\lt`` for ``<``."""
+    text = text.replace("<", r"\lt ").replace(">", r"\gt ").replace("](", "] (")
+    return re.sub(r"\{(?=\{)", "{ ", text)
