@@ -1,10 +1,11 @@
 """Train recorded runs again, as alone as they can be, and hold their losses to the record.
 
-Losses repeat bit for bit on one machine with one build of PyTorch. Elsewhere sums are rounded in
-another order, and training carries the difference on: the more so, the higher the learning rate.
-The tolerances come from all 282 runs of `results/repetition`, trained again on another processor
-(`results/verified.csv`): up to the best rate of a cell none moved by more than 1.3e-3 of its
-loss, above it some by 1e-2.
+Losses repeat to all digits on one machine with one build of PyTorch. Elsewhere sums are rounded
+in another order, and training carries the difference on: the more so, the higher the learning
+rate. The tolerances were set after all 282 runs of `results/repetition` had been trained again on
+another processor (`results/verified.csv`). Of the 188 at rates up to the best one of their cell,
+one moved by 2.4e-3 of its loss and all others by less than 2e-3; above the best rate the largest
+was 1e-2. Half a per cent more on a run that counts is therefore noticed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from scaling_utils.sweeps import find_experiment, job_key, read_config, read_record
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
-FIRM, LOOSE = 2e-3, 2e-2  # of a loss: up to the best rate of its cell, and above it
+FIRM, LOOSE = 3e-3, 2e-2  # of a loss: up to the best rate of its cell, and above it
 # For each experiment: the setting that lists the lengths of its runs, the column that has a run's
 # own, and the settings that may be cut down to what is asked for. Initial weights of
 # task_complexity depend on how many networks stand side by side, and a run of transfer has the
