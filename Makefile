@@ -33,12 +33,12 @@ ROOMS := $(basename $(notdir $(wildcard scaling_utils/[a-z]*)))
 PACKAGE_TESTS := $(wildcard $(foreach room,$(ROOMS),tests/test_$(room)*.py))
 OLDEST := .venv-lowest/bin
 
-.PHONY: help book test execute lab serve bench lint lowest lock clean FORCE
+.PHONY: help book test execute lab serve bench verify-results lint lowest lock clean FORCE
 
 help:  ## List the targets
 	@echo "Neural Scaling: make TARGET"
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \
-		while IFS="$$(printf '\t')" read -r name words; do printf '  %-9s %s\n' "$$name" "$$words"; done
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \
+		while IFS="$$(printf '\t')" read -r name words; do printf '  %-14s %s\n' "$$name" "$$words"; done
 	@echo "Options: PYTHON=python3.12  TORCH=auto|cpu|cuda  JOBS=2  PORT=8000  STALE=1 (for execute)"
 
 book: $(STAMP)  ## Render the book from the stored outputs
@@ -60,6 +60,10 @@ serve: book  ## Serve the rendered book on localhost
 bench: $(STAMP)  ## Run the benchmarks
 	@missed=0; for script in $(wildcard benchmarks/*.py); do \
 		echo "== $$script"; $(PY) "$$script" || missed=1; done; exit $$missed
+
+verify-results: $(STAMP)  ## Train recorded runs again; STUDY=text N=5, LONGEST=1, ALL=1, SEED=3, RECORD=1
+	$(PY) tools/verify_results.py $(STUDY) -n $(or $(N),1) $(if $(SEED),--seed $(SEED)) \
+		$(if $(LONGEST),--longest) $(if $(ALL),--all) $(if $(RECORD),--record)
 
 lint: $(STAMP)  ## Check style and format
 	$(PY) -m ruff check .

@@ -18,6 +18,13 @@ from scaling_utils.notebook._claims import (
     claim,
     claim_texts,
 )
+from scaling_utils.notebook._registered import (
+    VERDICT_MIME,
+    Prediction,
+    Verdict,
+    registered,
+    verdict,
+)
 from scaling_utils.notebook._shown import figure, say, table
 
 __all__ = [
@@ -25,14 +32,19 @@ __all__ = [
     "COLOURS",
     "REPOSITORY",
     "SEEN_FIRST",
+    "VERDICT_MIME",
     "Claim",
     "ClaimError",
+    "Prediction",
+    "Verdict",
     "claim",
     "claim_texts",
     "figure",
+    "registered",
     "say",
     "setup",
     "table",
+    "verdict",
     "write_setup_cell",
 ]
 
