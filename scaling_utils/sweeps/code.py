@@ -18,7 +18,6 @@ import sys
 import sysconfig
 import types
 from collections.abc import Callable, Iterator
-from importlib.machinery import PathFinder
 from pathlib import Path
 
 PACKAGE = __name__.partition(".")[0]
@@ -86,7 +85,10 @@ def module_file(name: str) -> Path | None:
     if top == "__main__":
         file = getattr(sys.modules[top], "__file__", None)
         return Path(file) if file and file.endswith(".py") else None
-    spec = PathFinder.find_spec(top)
+    try:  # where the package is loaded, its place is known; else Python looks for it
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
     if spec is None:
         return None
     if spec.submodule_search_locations is None:
@@ -129,11 +131,16 @@ def function_digest(function: Callable) -> str:
 
 
 def _instructions(part: types.CodeType) -> str:
-    inner = [
-        _instructions(value) if isinstance(value, types.CodeType) else repr(value)
-        for value in part.co_consts
-    ]
+    inner = [_constant(value) for value in part.co_consts]
     return repr((part.co_code.hex(), part.co_names, part.co_varnames, inner))
+
+
+def _constant(value) -> str:
+    if isinstance(value, types.CodeType):
+        return _instructions(value)
+    if isinstance(value, frozenset):  # its order differs from process to process
+        return repr(sorted(map(repr, value)))
+    return repr(value)
 
 
 @functools.cache

@@ -12,6 +12,7 @@ batch = 64                               # settings of all jobs of this grid
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import math
 import tomllib
@@ -100,10 +101,10 @@ def _parsed(path: Path) -> Mapping:
     if path.suffix not in (".yaml", ".yml"):
         raise ConfigError("must end in .toml, .yaml or .yml")
     text = _text(path)
-    try:
-        from scaling_utils.sweeps.yaml_files import YamlError, read_yaml
-    except ImportError as error:
-        raise ConfigError("needs PyYAML: pip install pyyaml, or write it in TOML") from error
+    if importlib.util.find_spec("yaml") is None:
+        raise ConfigError("needs PyYAML: pip install pyyaml, or write it in TOML")
+    from scaling_utils.sweeps.yaml_files import YamlError, read_yaml
+
     try:
         content = read_yaml(text)
     except YamlError as error:

@@ -64,7 +64,7 @@ def checked_jobs(jobs: Iterable[Mapping]) -> dict[str, dict]:
             _check_setting(f"jobs[{place}]", name, value)
         text = alike(job)
         if text in seen:
-            raise ValueError(f"jobs must differ; {twice(job, seen[text])}")
+            raise ValueError(f"jobs must differ; this one comes twice: {twice(job, seen[text])}")
         seen[text] = job
         found[job_key(job)] = dict(job)
     if not found:
@@ -73,10 +73,9 @@ def checked_jobs(jobs: Iterable[Mapping]) -> dict[str, dict]:
 
 
 def twice(job: Mapping, before: Mapping) -> str:
-    """Say that a job has the settings of one before it."""
-    if canonical(job) == canonical(before):
-        return f"this one comes twice: {canonical(job)}"
-    return f"this one comes twice, as {canonical(before)} and as {canonical(job)}"
+    """Return a job's text, and that of its twin where that is written in another way."""
+    text, other = canonical(job), canonical(before)
+    return text if text == other else f"{text}, written as {other} before"
 
 
 def _check_setting(where: str, name, value) -> None:

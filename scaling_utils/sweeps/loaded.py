@@ -7,6 +7,7 @@ sources are noted on import, and the digest of what runs is taken from the notes
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Mapping
 from importlib.abc import MetaPathFinder
 
@@ -24,16 +25,23 @@ class Notes(MetaPathFinder):
     def __init__(self, modules):
         self._tops = {name.partition(".")[0] for name in modules} - {"__main__"}
         self._sources: dict[str, bytes] = {}
+        self._here = threading.local()
         for name in list(sys.modules):
             self.find_spec(name)
         sys.meta_path.insert(0, self)
 
     def find_spec(self, fullname: str, path=None, target=None) -> None:
         """Note the source of a module that is about to be imported, perhaps once more."""
-        if fullname.partition(".")[0] in self._tops:
+        asking = getattr(self._here, "asking", False)  # to find a file asks all finders
+        if asking or fullname.partition(".")[0] not in self._tops:
+            return
+        self._here.asking = True
+        try:
             source = code.on_disk(fullname)
-            if source is not None:
-                self._sources[fullname] = source
+        finally:
+            self._here.asking = False
+        if source is not None:
+            self._sources[fullname] = source
 
     def source(self, name: str) -> bytes | None:
         """Return the source of a module: the one that was loaded, or else that on the disk."""

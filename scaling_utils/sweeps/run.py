@@ -142,7 +142,17 @@ def _check_twins(book: Ledger, wanted: Mapping[str, dict]) -> None:
 
 def _costs(function: Callable, jobs: dict[str, dict]) -> dict[str, float]:
     cost = getattr(function, "cost", None)
-    return {key: 1.0 if cost is None else float(cost(job)) for key, job in jobs.items()}
+    if cost is None:
+        return dict.fromkeys(jobs, 1.0)
+    found = {}
+    for key, job in jobs.items():
+        try:
+            found[key] = float(cost(job))
+        except Exception as error:
+            raise ValueError(
+                f"the experiment's cost fails for {job}: {type(error).__name__}: {error}"
+            ) from error
+    return found
 
 
 @dataclass
