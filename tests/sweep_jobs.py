@@ -73,3 +73,24 @@ def surroundings(job: dict, folder: Path) -> list[dict]:
             "scalar": torch.tensor(0.5),
         }
     ]
+
+
+def deadly(job: dict, folder: Path) -> list[dict]:
+    """End the process, as a crash in compiled code does, where ``bad`` is set."""
+    starts = Path(folder) / "starts"
+    with starts.open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    if job.get("bad"):
+        os._exit(9)
+    time.sleep(0.2)
+    return [{"double": 2 * job["n"], "starts": len(starts.read_text().split())}]
+
+
+def wordy(job: dict, folder: Path) -> list[dict]:
+    """Return a long row, for disks that fill up."""
+    return [{"n": job["n"], "text": "x" * job["length"]}]
+
+
+def leaving(job: dict, folder: Path) -> list[dict]:
+    """Leave by ``sys.exit``."""
+    raise SystemExit(3)

@@ -196,7 +196,7 @@ def test_two_sweeps_in_one_folder_are_refused(tmp_path, config, capsys):
         (POWER.replace("sweep_jobs:power", "powers"), (), "experiment must be 'module:function'"),
         (POWER.replace("[2, 3]", "[]"), (), "must hold at least one value"),
         (POWER.replace("[2, 3]", "[2, 2]"), (), "repeats a job"),
-        (POWER, ("--slurm", "none.toml"), "none.toml: cannot be used"),
+        (POWER, ("--slurm", "none.toml"), "none.toml: cannot be read"),
         (POWER, ("--scheduler", "nonsense://"), "no Dask scheduler answers at nonsense://"),
     ],
 )
@@ -215,7 +215,7 @@ def test_without_dask_the_extra_is_named(tmp_path, config, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "dask", None)
     code, _, err = run(capsys, config, "--out", tmp_path / "out")
     assert code == 2
-    assert "pip install 'scaling-utils[sweeps]'" in err
+    assert "pip install '.[sweeps]'" in err
 
 
 @pytest.mark.parametrize(

@@ -150,13 +150,13 @@ def test_bad_arguments_are_refused_before_anything_is_written(ledger, change, er
 @pytest.mark.parametrize("module", ["dask", "distributed"])
 def test_without_dask_the_way_to_get_it_is_named(ledger, monkeypatch, module):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ImportError, match=r"pip install 'scaling-utils\[sweeps\]'"):
+    with pytest.raises(ImportError, match=r"pip install '\.\[sweeps\]'"):
         sweep("sweep_jobs:power", POWERS, ledger)
 
 
 def test_without_dask_jobqueue_the_way_to_get_it_is_named(ledger, monkeypatch):
     monkeypatch.setitem(sys.modules, "dask_jobqueue", None)
-    with pytest.raises(ImportError, match=r"pip install 'scaling-utils\[slurm\]'"):
+    with pytest.raises(ImportError, match=r"pip install '\.\[slurm\]'"):
         sweep("sweep_jobs:power", POWERS, ledger, slurm={"cores": 1, "memory": "1GB"})
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import tomllib
 from pathlib import Path
 
 from scaling_utils.cli._types import whole
@@ -61,18 +60,27 @@ def add(commands) -> None:
         metavar="FOLDER",
         help="write jobs.csv and runs.csv there: the whole record, with where it ran",
     )
+    parser.add_argument(
+        "--accept-changed",
+        action="store_true",
+        help="go on though the experiment's code has changed; what is done stays",
+    )
     parser.add_argument("--quiet", action="store_true", help="no lines about the progress")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the sweep and return the exit code: 1 where jobs failed, 130 where interrupted."""
-    from scaling_utils.sweeps import JobsFailed, read_config, record, sweep, write_csv
+    from scaling_utils.sweeps import JobsFailed, read_config, sweep
+    from scaling_utils.sweeps.config import read_toml
+    from scaling_utils.sweeps.tables import with_diverged
 
     config = read_config(args.config)
+    options = None if args.slurm is None else read_toml(args.slurm)
+    ledger = args.out / "ledger.jsonl"
+    _check_places(args, ledger)
     path = [args.config.resolve().parent]  # an experiment may lie beside its config file
     sys.path.extend(str(place) for place in path if str(place) not in sys.path)
-    ledger = args.out / "ledger.jsonl"
     failures = []
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -81,10 +89,11 @@ def run(args: argparse.Namespace) -> int:
             config.jobs,
             ledger,
             scheduler=args.scheduler,
-            slurm=_slurm(args.slurm),
+            slurm=options,
             workers=args.workers,
             progress=not args.quiet,
             path=path,
+            accept_changed=args.accept_changed,
         )
     except JobsFailed as error:
         rows, failures = error.rows, error.failures
@@ -95,21 +104,47 @@ def run(args: argparse.Namespace) -> int:
         return 130
     finally:
         signal.signal(signal.SIGTERM, before)
-    if args.csv:
-        write_csv(rows, args.csv)
-    if args.record and rows:
-        record(ledger, args.record)
+    marked = with_diverged(rows)
+    _write(args, ledger, marked)
     print(f"{len(config.jobs) - len(failures)} of {len(config.jobs)} jobs done, {len(rows)} rows")
     print(f"ledger: {ledger}")
+    if marked is not rows:
+        count = sum(row["diverged"] is True for row in marked)
+        print(f"{count} of {len(rows)} rows have no finite loss: diverged is True in the table")
     for failure in failures:
         print(f"failed: {failure.key} {failure.job}: {failure.error}", file=sys.stderr)
     return 1 if failures else 0
 
 
-def _slurm(path: Path | None) -> dict | None:
-    if path is None:
-        return None
+def _check_places(args: argparse.Namespace, ledger: Path) -> None:
+    """Raise for a place that cannot be written now, not when all jobs have run."""
+    from scaling_utils.sweeps.tables import check_writable
+
+    places = [("--out", ledger)]
+    if args.csv:
+        places.append(("--csv", args.csv))
+    if args.record:
+        places += [("--record", args.record / name) for name in ("jobs.csv", "runs.csv")]
+    for option, place in places:
+        try:
+            check_writable(place)
+        except OSError as error:
+            raise ValueError(
+                f"{option}: {place} cannot be written: {error.strerror or error}"
+            ) from error
+
+
+def _write(args: argparse.Namespace, ledger: Path, rows: list[dict]) -> None:
+    """Write the tables that were asked for."""
+    from scaling_utils.sweeps import record, write_csv
+
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise ValueError(f"{path}: cannot be used: {error}") from error
+        if args.csv:
+            write_csv(rows, args.csv)
+        if args.record and rows:
+            record(ledger, args.record)
+    except OSError as error:
+        raise ValueError(
+            f"a table cannot be written: {error}; all results are in {ledger}, and the same "
+            "command writes the table without running them again"
+        ) from error

@@ -6,12 +6,16 @@ import contextlib
 import subprocess
 from collections.abc import Iterator, Mapping
 
-# A job whose worker dies is given to another one. After this many deaths of its workers it
-# counts as failed, so that a job that needs more memory than there is does not go on forever.
-_DEATHS = 10
+# A job whose worker dies is given to another one. After more deaths than this it counts as
+# failed. A job runs in a process of its own, so that a worker here dies of something else. On
+# Slurm workers die whenever their time is over, and a long job outlives several.
+_DEATHS, _DEATHS_ON_SLURM = 2, 10
 _ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS")}
 _SETTINGS = {
-    "distributed.scheduler.allowed-failures": _DEATHS,
+    "distributed.scheduler.worker-saturation": 1.0,  # a job waits for no particular worker
+    # On a busy machine a worker takes longer than Dask's 15 s to start again. Given up, its
+    # place would stay empty, and the sweep would wait forever.
+    "distributed.deploy.lost-worker-timeout": "1 hour",
     "distributed.scheduler.http.routes": [],
     # In place of Dask's own list, which also makes malloc give memory back at once: that cost
     # a small network's training a sixth of its time.
@@ -26,8 +30,9 @@ def connected(workers: int, scheduler: str | None = None, slurm: Mapping | None 
     """Give a Dask client and a check of its workers, and end what was started for them.
 
     The check takes the number of connected workers. Called now and then, it raises
-    ConnectionError when Slurm has ended all workers before they could connect; the sweep
-    would wait for them forever.
+    ConnectionError when no worker is left and none will come: Slurm has ended all of them before
+    they could connect, or those of this machine could not be started again. The sweep would wait
+    for them forever.
 
     Parameters
     ----------
@@ -46,10 +51,12 @@ def connected(workers: int, scheduler: str | None = None, slurm: Mapping | None 
         from distributed import Client
     except ImportError as error:
         raise ImportError(
-            "sweeps need Dask's distributed: pip install 'scaling-utils[sweeps]'"
+            "sweeps need Dask's distributed: pip install '.[sweeps]' in a clone of the book"
         ) from error
     with contextlib.ExitStack() as stack:
-        stack.enter_context(dask.config.set(_SETTINGS))
+        deaths = _DEATHS if slurm is None else _DEATHS_ON_SLURM
+        settings = _SETTINGS | {"distributed.scheduler.allowed-failures": deaths}
+        stack.enter_context(dask.config.set(settings))
         check = _no_check
         if scheduler is not None:
             target = scheduler
@@ -58,6 +65,7 @@ def connected(workers: int, scheduler: str | None = None, slurm: Mapping | None 
             check = _SlurmCheck(target)
         else:
             target = stack.enter_context(_local(workers))
+            check = _LocalCheck(target)
         try:
             client = Client(target, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -66,7 +74,24 @@ def connected(workers: int, scheduler: str | None = None, slurm: Mapping | None 
 
 
 def _no_check(workers: int) -> None:
-    """Dask starts local workers again; those of a running scheduler are not ours."""
+    """The workers of a running scheduler are not ours: new ones may come at any time."""
+
+
+class _LocalCheck:
+    """Raises when no worker is connected and Dask has given up on all of them."""
+
+    def __init__(self, cluster):
+        self._cluster = cluster
+
+    def __call__(self, workers: int) -> None:
+        over = {"failed", "closed"}
+        if not workers and all(
+            nanny.status.name in over for nanny in [*self._cluster.workers.values()]
+        ):
+            raise ConnectionError(
+                "the workers on this machine died and could not be started again; "
+                "the same call goes on where this one stopped"
+            )
 
 
 def _local(workers: int):
@@ -90,7 +115,7 @@ def _on_slurm(workers: int, options: Mapping):
         from dask_jobqueue import SLURMCluster
     except ImportError as error:
         raise ImportError(
-            "sweeps on Slurm need dask-jobqueue: pip install 'scaling-utils[slurm]'"
+            "sweeps on Slurm need dask-jobqueue: pip install '.[slurm]' in a clone of the book"
         ) from error
     chosen = dict(options)
     if "cores" in options:  # without it dask-jobqueue says what is missing

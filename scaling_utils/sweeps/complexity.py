@@ -115,7 +115,7 @@ def task_complexity(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     model = Regressors(hidden, task.inputs.numpy(), len(members), WEIGHTS)
     optimiser = MemberAdam(model, [rate for _, rate in members])
     trainer = Trainer(model, optimiser, task.batches(len(rates), job["batch"]))
-    saved, save = resumed(folder)
+    saved, save = resumed(folder, job)
     watch = Stopwatch(saved["seconds"] if saved else 0.0)
 
     def measure(trainer: Trainer, end: int) -> list[dict[str, Any]]:

@@ -12,14 +12,17 @@ batch = 64                               # settings of all jobs of this grid
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from scaling_utils.sweeps.jobs import RESERVED, canonical, check_value
+from scaling_utils.sweeps.jobs import MOST_JOBS, RESERVED, alike, check_value, twice
 
+LARGEST_FILE = 100_000  # bytes
 _TOP = ("experiment", "fixed", "grid")
 
 
@@ -40,41 +43,72 @@ def read_config(path: str | Path) -> Config:
 
     Raises
     ------
-    ConfigError : a file that cannot be read or is no TOML or YAML; a key that is missing, not
-        known or of the wrong type; an empty grid; a setting given twice; two equal jobs.
+    ConfigError : a file that cannot be read, is too large, or is no TOML or YAML; a key that is
+        missing, not known or of the wrong type; an empty grid; a setting given twice; two equal
+        jobs; more jobs than a sweep may have.
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: is not a text file in UTF-8") from error
-    try:
-        content = _parsed(path, text)
+        content = _parsed(path)
         return Config(_experiment(content), expand(content))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
 
 
-def _parsed(path: Path, text: str) -> Mapping:
+def read_toml(path: str | Path) -> dict:
+    """Read a TOML file.
+
+    Raises
+    ------
+    ConfigError : a file that cannot be read, is too large, or is no TOML.
+    """
+    path = Path(path)
+    try:
+        return _toml(_text(path))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _text(path: Path) -> str:
+    """Return the text of a small file in UTF-8, with a byte-order mark or without."""
+    try:
+        if path.exists() and not path.is_file():
+            raise ConfigError("is a folder" if path.is_dir() else "is not a file")
+        with path.open("rb") as file:
+            content = file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror or error}") from error
+    if len(content) > LARGEST_FILE:
+        raise ConfigError(f"is too large: a config may have {LARGEST_FILE:,} bytes")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError("is not a text file in UTF-8") from error
+
+
+def _toml(text: str) -> dict:
+    try:
+        return tomllib.loads(text)
+    except ValueError as error:  # a number with more digits than Python reads is one, too
+        raise ConfigError(f"is not TOML: {error}") from error
+    except RecursionError as error:
+        raise ConfigError("is nested too deeply") from error
+
+
+def _parsed(path: Path) -> Mapping:
     if path.suffix == ".toml":
-        try:
-            return tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigError(f"is not TOML: {error}") from error
+        return _toml(_text(path))
     if path.suffix not in (".yaml", ".yml"):
         raise ConfigError("must end in .toml, .yaml or .yml")
+    text = _text(path)
+    if importlib.util.find_spec("yaml") is None:
+        raise ConfigError("needs PyYAML: pip install pyyaml, or write it in TOML")
+    from scaling_utils.sweeps.yaml_files import YamlError, read_yaml
+
     try:
-        import yaml
-    except ImportError as error:
-        raise ConfigError(
-            "needs PyYAML: pip install 'scaling-utils[sweeps]', or write it in TOML"
-        ) from error
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"is not YAML: {' '.join(str(error).split())}") from error
+        content = read_yaml(text)
+    except YamlError as error:
+        raise ConfigError(str(error)) from error
     if not isinstance(content, Mapping):
         raise ConfigError(f"must hold the keys {', '.join(_TOP)}")
     return content
@@ -110,19 +144,26 @@ def expand(content: Mapping) -> list[dict]:
         raise ConfigError("grid must be a list of tables: write [[grid]], not [grid]")
     if not grids:
         raise ConfigError("grid must hold at least one grid, got none")
-    seen: dict[str, int] = {}
+    parts = [_part(f"grid {number}", grid, fixed) for number, grid in enumerate(grids, start=1)]
+    count = sum(math.prod(len(values) for values in vary.values()) for _, vary in parts)
+    if count > MOST_JOBS:
+        raise ConfigError(f"the grids make {count:,} jobs; a sweep may have {MOST_JOBS:,}")
+    seen: dict[str, tuple[int, dict]] = {}
     jobs = []
-    for number, grid in enumerate(grids, start=1):
-        for job in _product(f"grid {number}", grid, fixed):
-            text = canonical(job)
-            if text in seen:
-                raise ConfigError(f"grid {number} repeats a job of grid {seen[text]}: {text}")
-            seen[text] = number
+    for number, (shared, vary) in enumerate(parts, start=1):
+        for values in itertools.product(*vary.values()):
+            job = {**shared, **dict(zip(vary, values, strict=True))}
+            first, before = seen.setdefault(alike(job), (number, job))
+            if before is not job:
+                raise ConfigError(
+                    f"grid {number} repeats a job of grid {first}: {twice(job, before)}"
+                )
             jobs.append(job)
     return jobs
 
 
-def _product(name: str, grid, fixed: dict) -> list[dict]:
+def _part(name: str, grid, fixed: dict) -> tuple[dict, dict[str, list]]:
+    """Return what all jobs of a grid share, and the lists of what varies."""
     if not isinstance(grid, Mapping):
         raise ConfigError(f"{name} must be a table, got {grid!r}")
     if "vary" not in grid:
@@ -141,8 +182,7 @@ def _product(name: str, grid, fixed: dict) -> list[dict]:
             raise ConfigError(f"{name}: {key!r} is in [fixed] too; give it once")
         if key in own and key in vary:
             raise ConfigError(f"{name}: {key!r} is in vary too; give it once")
-    combinations = itertools.product(*vary.values())
-    return [{**fixed, **own, **dict(zip(vary, values, strict=True))} for values in combinations]
+    return {**fixed, **own}, vary
 
 
 def _settings(name: str, table) -> dict:

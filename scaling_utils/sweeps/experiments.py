@@ -8,8 +8,11 @@ row for each seed, rate and number of tokens.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from scaling_utils.sweeps.jobs import job_key
 
 EXPERIMENTS = {
     "neural_ngrams": "scaling_utils.sweeps.ngrams:neural_ngrams",
@@ -31,16 +34,24 @@ def check_keys(job: dict, needed: set[str], defaults: dict, per_step: int) -> di
     return defaults | job
 
 
-def resumed(folder: Path):
-    """Return the last good state in ``folder`` (None at a first start) and how to save one."""
+def resumed(folder: Path, job: Mapping[str, Any]):
+    """Return the last good state in ``folder`` (None at a first start) and how to save one.
+
+    Raises
+    ------
+    ValueError : the state is that of another job.
+    """
     from scaling_utils.training import checkpoint
 
+    owner = job_key(job)
     number, saved = checkpoint.latest(folder) or (0, None)
+    if saved is not None and saved.pop("owner", None) != owner:
+        raise ValueError(f"{folder} holds the checkpoints of another job than {owner}: remove it")
 
     def save(state: dict[str, Any]) -> None:
         nonlocal number  # saves are counted: a branch of a run ends at an earlier step
         number += 1
-        checkpoint.save(folder, number, state)
+        checkpoint.save(folder, number, state | {"owner": owner})
 
     return saved, save
 

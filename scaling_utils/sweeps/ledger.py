@@ -8,21 +8,13 @@ NaN, Infinity, -Infinity.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import warnings
 from pathlib import Path
 
 from scaling_utils.sweeps._lock import lock
+from scaling_utils.sweeps.lines import LedgerError, LedgerWarning, line_of, read_lines, source_id
 
-
-class LedgerError(ValueError):
-    """A ledger that cannot be used; the message names the file and, where it can, the line."""
-
-
-class LedgerWarning(UserWarning):
-    """The last line of a ledger was cut short, and has been left out."""
+__all__ = ["Ledger", "LedgerError", "LedgerWarning", "read_ledger"]
 
 
 class Ledger:
@@ -35,6 +27,7 @@ class Ledger:
     Attributes
     ----------
     jobs : dict of the jobs' lines by key, in the order in which the jobs ended.
+    sources : dict of the provenances by id.
 
     Raises
     ------
@@ -44,23 +37,25 @@ class Ledger:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         self.jobs: dict[str, dict] = {}
+        self.sources: dict[str, dict] = {}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("ab")
+            self._file = self.path.open("ab", buffering=0)
         except OSError as error:
             raise LedgerError(f"{path}: cannot be opened: {error.strerror or error}") from error
         try:
             if not lock(self._file, wait=False):
                 raise LedgerError(f"{path}: another sweep is writing to it; wait for it to end")
-            lines, length = _whole_lines(self.path)
-            self._file.truncate(length)
+            self.jobs, self.sources, self._length = read_lines(self.path)
+            self._file.truncate(self._length)
             os.fsync(self._file.fileno())
             _sync_folder(self.path.parent)
+        except OSError as error:
+            self._file.close()
+            raise LedgerError(f"{path}: cannot be written: {error.strerror or error}") from error
         except BaseException:
             self._file.close()
             raise
-        self._sources = {line["id"] for line in lines if line["kind"] == "provenance"}
-        self.jobs = {line["key"]: line for line in lines if line["kind"] == "job"}
 
     def __enter__(self) -> Ledger:
         return self
@@ -87,8 +82,13 @@ class Ledger:
         experiment : "module:function" of what ran.
         seconds : wall-clock time of the call that ended the job.
         provenance : where the result comes from; it is written once for all jobs that share it.
+
+        Raises
+        ------
+        LedgerError : the disk is full or refuses. The job counts as not done, and those before
+            it stay.
         """
-        source = hashlib.sha256(_line(provenance)).hexdigest()[:8]
+        source = source_id(provenance)
         line = {
             "kind": "job",
             "key": key,
@@ -98,14 +98,27 @@ class Ledger:
             "seconds": seconds,
             "provenance": source,
         }
-        text = _line(line)
-        if source not in self._sources:
-            text = _line({"kind": "provenance", "id": source, **provenance}) + text
-        self._file.write(text)
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._sources.add(source)
+        text = line_of(line)
+        if source not in self.sources:
+            text = line_of({"kind": "provenance", "id": source, **provenance}) + text
+        self._write(text)
+        self.sources.setdefault(source, {"kind": "provenance", "id": source, **provenance})
         self.jobs[key] = line
+
+    def _write(self, text: bytes) -> None:
+        """Add to the file and force it to the disk, or leave the file as it was."""
+        try:
+            rest = text
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            self._file.truncate(self._length)
+            raise LedgerError(
+                f"{self.path}: cannot be written: {error.strerror or error}; the "
+                f"{len(self.jobs)} jobs in it are kept, and the same call goes on when it can be"
+            ) from error
+        self._length += len(text)
 
 
 def read_ledger(path: str | Path) -> tuple[dict[str, dict], dict[str, dict]]:
@@ -113,56 +126,10 @@ def read_ledger(path: str | Path) -> tuple[dict[str, dict], dict[str, dict]]:
 
     Raises
     ------
-    LedgerError : a file that cannot be read or is not a ledger.
+    LedgerError : a file that cannot be read or is not a ledger; the message names the line.
     """
-    lines, _ = _whole_lines(Path(path))
-    jobs = {line["key"]: line for line in lines if line["kind"] == "job"}
-    return jobs, {line["id"]: line for line in lines if line["kind"] == "provenance"}
-
-
-def _line(content: dict) -> bytes:
-    return json.dumps(content).encode() + b"\n"
-
-
-def _whole_lines(path: Path) -> tuple[list[dict], int]:
-    """Return the lines, and the length in bytes up to the end of the last whole one."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise LedgerError(f"{path}: cannot be read: {error.strerror or error}") from error
-    lines: list[dict] = []
-    length = 0
-    pieces = content.splitlines(keepends=True)
-    for number, piece in enumerate(pieces, start=1):
-        problem = _problem(piece)
-        if problem is None:
-            lines.append(json.loads(piece))
-            length += len(piece)
-        elif number == len(pieces) and problem != _FOREIGN:
-            warnings.warn(
-                f"{path}: line {number}, the last, was cut short; its job counts as not done",
-                LedgerWarning,
-                stacklevel=3,
-            )
-        else:
-            raise LedgerError(f"{path}, line {number}: {problem}")
-    return lines, length
-
-
-_FOREIGN = "is not a line of a sweep's ledger"
-
-
-def _problem(piece: bytes) -> str | None:
-    if not piece.endswith(b"\n"):
-        return "is cut short"
-    try:
-        content = json.loads(piece)
-    except ValueError:
-        return "is not JSON"
-    kind = content.get("kind") if isinstance(content, dict) else None
-    if kind == "job" and {"key", "job", "rows", "experiment"} <= content.keys():
-        return None
-    return None if kind == "provenance" and "id" in content else _FOREIGN
+    jobs, sources, _ = read_lines(Path(path))
+    return jobs, sources
 
 
 def _sync_folder(folder: Path) -> None:

@@ -55,7 +55,7 @@ def neural_ngrams(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     slower = {name: BASE_WIDTH / width for name in ("w2", "w3")}
     optimiser = MemberAdam(model, [rate for _, rate in members], slower)
     trainer = Trainer(model, optimiser, task.batches(seeds, len(rates), job["batch"]))
-    saved, save = resumed(folder)
+    saved, save = resumed(folder, job)
     watch = Stopwatch(saved["seconds"] if saved else 0.0)
 
     def measure(trainer: Trainer, end: int) -> list[dict[str, Any]]:

@@ -9,7 +9,8 @@ import signal
 def dask_setup(worker) -> None:
     """Leave Ctrl-C, which reaches every process of a terminal, to the sweep that started us.
 
-    It then ends the workers, whose warnings about jobs that were cut short say nothing new.
+    It then ends the workers, whose complaints about jobs that were cut short and a scheduler that
+    no longer answers say nothing new.
     """
-    logging.getLogger("distributed.worker.state_machine").setLevel(logging.ERROR)
+    logging.getLogger("distributed.worker").setLevel(logging.CRITICAL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 import platform
 import re
@@ -41,12 +40,6 @@ def collect_provenance() -> dict:
         "commit": commit,
         "dirty": dirty,
     }
-
-
-def source_digest(function) -> str | None:
-    """Return the SHA-256 of the file that holds a function; None where there is no file."""
-    file = getattr(sys.modules.get(function.__module__), "__file__", None)
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else None
 
 
 def command_line(argv: Sequence[str] | None = None) -> str:

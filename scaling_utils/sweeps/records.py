@@ -17,6 +17,7 @@ from scaling_utils.sweeps.tuning import read_rows
 RESULTS = "results"  # the folder of the book's recorded studies
 DIGITS = 7  # of losses and their errors; runs repeat to fewer
 SHORT = 16  # hexadecimal digits of a hash
+_LEFT_OUT = ("kind", "id", "modules")  # of a provenance; code_sha256 stands for the modules
 
 
 def record(ledger: str | Path, folder: str | Path) -> None:
@@ -36,7 +37,7 @@ def record(ledger: str | Path, folder: str | Path) -> None:
     lines = sorted(jobs.values(), key=lambda line: json.dumps(line["job"], sort_keys=True))
     about = []
     for line in lines:
-        source = {k: v for k, v in sources[line["provenance"]].items() if k not in ("kind", "id")}
+        source = {k: v for k, v in sources[line["provenance"]].items() if k not in _LEFT_OUT}
         own = {"key": line["key"], "experiment": line["experiment"], **line["job"]}
         about.append(_short({**own, **source, "seconds": line["seconds"]}))
     runs = [_short({"key": line["key"], **row}) for line in lines for row in line["rows"]]

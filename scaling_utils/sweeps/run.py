@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import queue
-import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from pathlib import Path
 
 from scaling_utils._check import whole
 from scaling_utils.sweeps.clusters import connected
-from scaling_utils.sweeps.jobs import checked_jobs, find_experiment
+from scaling_utils.sweeps.code import combined
+from scaling_utils.sweeps.execute import Task
+from scaling_utils.sweeps.experiment import Experiment
+from scaling_utils.sweeps.folders import forget, job_folder
+from scaling_utils.sweeps.jobs import alike, canonical, checked_jobs
 from scaling_utils.sweeps.ledger import Ledger, LedgerError
 from scaling_utils.sweeps.progress import Progress
 from scaling_utils.sweeps.provenance import command_line
 from scaling_utils.sweeps.tables import rows_of
 from scaling_utils.sweeps.worker import run_job
 
-_LOOK = 60.0  # seconds without news after which the workers are looked at
+_LOOK = 20.0  # seconds without news after which the workers are looked at
+_PATIENCE = 30.0  # seconds that a scheduler has to answer
+_GONE = "the Dask scheduler went away; the same call goes on where this one stopped"
 
 
 @dataclass(frozen=True)
@@ -53,13 +59,19 @@ def sweep(
     workers: int = 2,
     progress: bool = True,
     path: Iterable[str | Path] = (),
+    accept_changed: bool = False,
 ) -> list[dict]:
     """Run the jobs that the ledger does not hold yet, and return the rows of all.
 
     Each job gets a folder beside the ledger, ``<ledger's stem>.jobs/<key>``, which survives a
-    killed worker and a killed sweep; it is removed once the job's rows are on the disk. Jobs
-    whose worker dies are started again. Where the function has an attribute ``cost``, itself a
-    function of the job, the dearest jobs start first and the time left is estimated from it.
+    killed worker and a killed sweep; it is removed once the job's rows are on the disk. A job
+    whose process dies is tried three times in all. Where the function has an attribute ``cost``,
+    itself a function of the job, the dearest jobs start first and the time left is estimated from
+    it.
+
+    The code of the experiment is that on the disk when this is called: of its module and of all
+    that it imports, but for installed packages. Workers that have loaded other code start anew; a
+    job whose worker cannot get this code fails.
 
     Parameters
     ----------
@@ -73,6 +85,7 @@ def sweep(
     workers : number of worker processes, each with one thread; not used with ``scheduler``.
     progress : whether to write lines about it to standard error.
     path : folders in which the workers look for modules, besides the usual ones.
+    accept_changed : whether to go on where the ledger, or a checkpoint, comes from other code.
 
     Returns
     -------
@@ -82,25 +95,29 @@ def sweep(
     Raises
     ------
     JobsFailed : after all others have ended. Failed jobs are tried again by the next call.
-    LedgerError : a ledger that is damaged, in use, or of another experiment.
+    LedgerError : a ledger that is damaged, in use, of another experiment or of other code; a
+        disk that is full. What was written before stays.
     ValueError, TypeError : jobs that are no dicts, repeat each other or are none; a function
-        that is not found.
+        that is not found, or whose module cannot be imported.
     ImportError : Dask is not installed.
-    ConnectionError : the scheduler does not answer, or went away; Slurm ended all workers.
+    ConnectionError : the scheduler does not answer, or went away; all workers died for good.
     """
     workers = whole("workers", workers)
     if scheduler is not None and slurm is not None:
         raise ValueError("give a scheduler or options for Slurm, not both")
     wanted = checked_jobs(jobs)
-    name, found = _function(function)
+    experiment = Experiment(function)
     with Ledger(ledger) as book:
-        _same_experiment(book, name)
-        _forget_folders(book)
+        experiment.check_ledger(book, accept_changed)
+        _check_twins(book, wanted)
+        for key in book.jobs:  # a killed sweep may have left their folders
+            forget(job_folder(book.path, key))
         todo = {key: job for key, job in wanted.items() if key not in book.jobs}
         failures: list[Failure] = []
         if todo:
-            costs = _costs(found, todo)
-            run = _Run(book, name, function, [str(Path(place).resolve()) for place in path])
+            costs = _costs(experiment.function, todo)
+            places = [str(Path(place).resolve()) for place in path]
+            run = _Run(book, experiment, places, accept_changed)
             counter = Progress(costs, len(wanted) - len(todo)) if progress else None
             with connected(min(workers, len(todo)), scheduler, slurm) as (client, check):
                 first = dict(sorted(todo.items(), key=lambda item: -costs[item[0]]))
@@ -111,41 +128,31 @@ def sweep(
     return rows
 
 
-def _function(function: str | Callable) -> tuple[str, Callable]:
-    if isinstance(function, str):
-        return find_experiment(function)
-    if not callable(function):
-        raise TypeError(f"function must be 'module:function' or a function, got {function!r}")
-    return f"{function.__module__}:{function.__qualname__}", function
-
-
-def _same_experiment(book: Ledger, name: str) -> None:
-    for line in book.jobs.values():
-        if line["experiment"] != name:
+def _check_twins(book: Ledger, wanted: Mapping[str, dict]) -> None:
+    """Raise where a job is in the ledger with 1 for its 1.0, under another key."""
+    done = {alike(line["job"]): key for key, line in book.jobs.items()}
+    for key, job in wanted.items():
+        twin = done.get(alike(job), key)
+        if twin != key:
             raise LedgerError(
-                f"{book.path}: holds results of {line['experiment']!r}, not of {name!r}; "
-                "give each experiment its own ledger"
+                f"{book.path}: holds the job {canonical(job)} written as "
+                f"{canonical(book.jobs[twin]['job'])}; write its numbers in the same way"
             )
-
-
-def _folder(book: Ledger, key: str) -> Path:
-    return book.path.resolve().with_suffix(".jobs") / key
-
-
-def _forget_folders(book: Ledger) -> None:
-    """Remove the folders of jobs that are done, which a killed sweep may have left."""
-    for key in book.jobs:
-        _forget(_folder(book, key))
-
-
-def _forget(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def _costs(function: Callable, jobs: dict[str, dict]) -> dict[str, float]:
     cost = getattr(function, "cost", None)
-    return {key: 1.0 if cost is None else float(cost(job)) for key, job in jobs.items()}
+    if cost is None:
+        return dict.fromkeys(jobs, 1.0)
+    found = {}
+    for key, job in jobs.items():
+        try:
+            found[key] = float(cost(job))
+        except Exception as error:
+            raise ValueError(
+                f"the experiment's cost fails for {job}: {type(error).__name__}: {error}"
+            ) from error
+    return found
 
 
 @dataclass
@@ -153,9 +160,9 @@ class _Run:
     """One call of `sweep`: what all of its jobs share."""
 
     book: Ledger
-    name: str
-    function: str | Callable
+    experiment: Experiment
     path: list[str]
+    accept_changed: bool
 
     def all(
         self, client, check: Callable[[int], None], jobs: dict[str, dict], counter: Progress | None
@@ -163,63 +170,90 @@ class _Run:
         """Run the jobs, the first ones first; return those that failed."""
         ended: queue.SimpleQueue = queue.SimpleQueue()
         running = {}
-        for number, (key, job) in enumerate(jobs.items()):
-            future = self._submit(client, key, job, priority=-number)
+        for number, task in enumerate(self._tasks(jobs)):
+            future = self._submit(client, task, priority=-number)
             future.add_done_callback(ended.put)
-            running[future.key] = (key, job, future)
+            running[future.key] = (task.key, task.job, future)
         if counter:
-            counter.show(len(client.nthreads()))
+            counter.show(_workers(client))
         failures = []
         while running:
             try:
                 future = ended.get(timeout=_LOOK)
             except queue.Empty:
-                workers = len(client.nthreads())
+                workers = _workers(client)
                 check(workers)
                 if counter:
                     counter.show(workers)
                 continue
+            outcome = _outcome(future)
+            if outcome is None:  # its worker died with the result: the job runs once more
+                future.add_done_callback(ended.put)
+                continue
             key, job, _ = running.pop(future.key)
-            error, seconds = self._keep(key, job, future)
-            if error is not None:
-                failures.append(Failure(key, job, error))
+            if "error" in outcome:
+                failures.append(Failure(key, job, outcome["error"]))
+            else:
+                self._keep(key, job, outcome)
             if counter:
-                counter.ended(key, seconds, len(client.nthreads()))
+                counter.ended(key, outcome.get("seconds"), _workers(client))
             future.release()
         return failures
 
-    def _submit(self, client, key: str, job: dict, priority: int):
-        # Dask's keys must differ between ledgers that share a scheduler.
-        place = hashlib.sha256(str(self.book.path.resolve()).encode()).hexdigest()[:8]
-        return client.submit(
-            run_job,
-            self.function,
-            job,
-            str(_folder(self.book, key)),
-            self.path,
-            key=f"{self.name}-{place}-{key}",
-            priority=priority,
-        )
-
-    def _keep(self, key: str, job: dict, future) -> tuple[str | None, float | None]:
-        """Write down what came of a job; return the error, if any, and the seconds."""
-        if future.status in ("cancelled", "lost"):
-            raise ConnectionError(
-                "the Dask scheduler went away; the same call goes on where this one stopped"
+    def _tasks(self, jobs: dict[str, dict]) -> Iterator[Task]:
+        sent, digest = self.experiment.sent()
+        for key, job in jobs.items():
+            yield Task(
+                experiment=sent,
+                module=self.experiment.module,
+                sha256=digest,
+                key=key,
+                job=job,
+                folder=str(job_folder(self.book.path, key)),
+                path=self.path,
+                code=self.experiment.code,
+                accept_changed=self.accept_changed,
             )
-        if future.status == "error":
-            return f"{type(future.exception()).__name__}: {future.exception()}", None
-        outcome = future.result()
-        if "error" in outcome:
-            return outcome["error"], None
-        source = outcome["provenance"] | {"command": command_line()}
+
+    def _submit(self, client, task: Task, priority: int):
+        # Dask's keys must differ between ledgers that share a scheduler, and between codes: it
+        # would give us the result of an earlier sweep's job that still runs.
+        about = f"{self.book.path.resolve()} {combined(task.code)}"
+        place = hashlib.sha256(about.encode()).hexdigest()[:8]
+        key = f"{self.experiment.name}-{place}-{task.key}"
+        return client.submit(run_job, task, key=key, priority=priority)
+
+    def _keep(self, key: str, job: dict, outcome: dict) -> None:
+        """Write down what came of a job, and only then remove its checkpoints."""
         self.book.append(
             key,
             job,
             outcome["rows"],
-            experiment=self.name,
+            experiment=self.experiment.name,
             seconds=outcome["seconds"],
-            provenance=source,
+            provenance=outcome["provenance"] | {"command": command_line()},
         )
-        _forget(_folder(self.book, key))
-        return None, outcome["seconds"]
+        forget(job_folder(self.book.path, key))
+
+
+def _workers(client) -> int:
+    """Return the number of connected workers."""
+    try:
+        return len(client.sync(client.scheduler.ncores, callback_timeout=_PATIENCE))
+    except (OSError, TimeoutError) as error:
+        raise ConnectionError(_GONE) from error
+
+
+def _outcome(future) -> dict | None:
+    """Return what a worker reported of a job that has ended; None where that is lost."""
+    if future.status in ("cancelled", "lost"):
+        raise ConnectionError(_GONE)
+    try:
+        if future.status != "error":
+            return future.result(timeout=_PATIENCE)
+        error = future.exception(timeout=_PATIENCE)
+    except TimeoutError:
+        return None
+    except CancelledError as cancelled:
+        raise ConnectionError(_GONE) from cancelled
+    return {"error": " ".join(f"{type(error).__name__}: {error}".split())}

@@ -84,7 +84,7 @@ def sequence_models(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     optimiser = adamw(model, job["rate"], multipliers, weight_decay=job["weight_decay"])
     batches = partial(task.batch, job["batch"], job["seed"])
     trainer = Trainer(model, optimiser, batches, clip=job["clip"])
-    saved, save = resumed(folder)
+    saved, save = resumed(folder, job)
     watch = Stopwatch(saved["seconds"] if saved else 0.0)
     per_step = job["batch"] * job["length"]
 

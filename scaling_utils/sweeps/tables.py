@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -49,19 +51,63 @@ def _rank(value) -> tuple[int, float, str]:
     return (1, 0, json.dumps(value, sort_keys=True))
 
 
+def with_diverged(rows: list[dict]) -> list[dict]:
+    """Return the rows, with a column ``diverged`` where one of them has a loss that is no number.
+
+    It is true for the runs whose ``loss`` is NaN or infinite, and false for the others. Rows
+    that say it themselves keep what they say.
+    """
+    losses = [row.get("loss") for row in rows]
+    marks = [isinstance(loss, float) and not math.isfinite(loss) for loss in losses]
+    if not any(marks):
+        return rows
+    return [
+        row | {"diverged": row.get("diverged", mark)} for row, mark in zip(rows, marks, strict=True)
+    ]
+
+
+def check_writable(path: str | Path) -> None:
+    """Raise unless a file can be written at a place; its folder is made where it is missing.
+
+    Raises
+    ------
+    OSError : the path is a folder; its folder cannot be made or written to.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a folder", str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = _draft(path)
+    try:
+        draft.touch()
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _draft(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}")
+
+
 def write_csv(rows: list[dict], path: str | Path) -> None:
     """Write rows to a CSV file: a column for each name that occurs, in the order of its first
-    use. Lists and tables are written as JSON. The file is replaced in one step.
+    use. Lists and tables are written as JSON, and numbers that are not finite as nan, inf and
+    -inf. The file is replaced in one step.
+
+    Raises
+    ------
+    OSError : the place cannot be written, or the disk is full; an earlier file stays.
     """
     path = Path(path)
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = _draft(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with draft.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(columns)
             writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
+            file.flush()
+            os.fsync(file.fileno())
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

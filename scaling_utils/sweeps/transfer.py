@@ -74,7 +74,7 @@ def transfer(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     job = _checked(job)
     seeds, rates = job["seeds"], job["rates"]
     source, target_of = transfer_tasks(job)
-    saved, save = resumed(folder)
+    saved, save = resumed(folder, job)
     state = saved or {"stage": 0, "rows": [], "start": None, "inner": None, "seconds": 0.0}
     watch = Stopwatch(state["seconds"])
     total: dict[str, Any] = {}

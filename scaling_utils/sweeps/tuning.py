@@ -12,7 +12,7 @@ import numpy as np
 
 COLUMNS = ("N", "D", "loss", "seed", "rate")
 # Hashes, some of which would pass for numbers.
-NAMES = ("key", "corpus", "source_corpus", "commit", "experiment_sha256")
+NAMES = ("key", "corpus", "source_corpus", "commit", "experiment_sha256", "code_sha256")
 
 
 @dataclass(frozen=True)
