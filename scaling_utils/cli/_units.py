@@ -19,7 +19,8 @@ COUNTS = {"1": 1.0, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 WORK = {"1": 1.0, "PF-days": PF_DAY, "1e18": 1e18, "1e21": 1e21}
 CHOICES = {"N": COUNTS, "D": COUNTS, "C": WORK}
 
-FEWEST = {"N": 100.0, "D": 1e4, "C": 1e9}  # below these nobody trains a language model
+# A study whose largest run lies below these is a rare one, and can say its unit.
+FEWEST = {"N": 1e4, "D": 1e5, "C": 1e9}
 WORDS = {"N": "parameters", "D": "tokens", "C": "FLOPs"}
 # Tokens per parameter: published runs lie between 0.1 and 1e5, the book's smallest at 2.4e4.
 TOKENS_PER_PARAMETER = (1e-2, 1e6)
