@@ -274,6 +274,7 @@ def test_a_table_that_contradicts_itself_says_what_is_used(tmp_path, capsys):
     main(["fit", str(path)])
     captured = capsys.readouterr()
     assert "N and D are used; 6 N D is 3 times the column C" in captured.out
+    assert "6 N D is not the column C; N and D are used. Is that meant?" in captured.err
     other = read_runs(str(path), sizes=("N", "C"))
     np.testing.assert_allclose(other["D"], D / 3)
     assert other.read_from == ("N", "C")
@@ -283,7 +284,10 @@ def test_a_table_that_agrees_with_itself_says_so_in_numbers(tmp_path, capsys):
     N, D, loss = table_of_runs()
     path = tmp_path / "runs.csv"
     path.write_text(as_csv("N,D,C,loss", N, D, 6 * N * D, loss))
-    assert fitted(capsys, str(path))["six_nd_over_c"]["middle"] == pytest.approx(1)
+    assert main(["fit", "--json", str(path)]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["six_nd_over_c"]["middle"] == pytest.approx(1)
+    assert captured.err == ""
 
 
 def test_a_column_that_is_only_compared_may_hold_anything(tmp_path):

@@ -103,6 +103,13 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(result, indent=2, allow_nan=False))
     else:
         print(in_words(result, table))
+    if table.disagrees:
+        used = " and ".join(table.read_from)
+        print(
+            f"scaling-utils fit: {name}: 6 N D is not the column C; {used} are used. Is that "
+            f"meant? --sizes N,C would use C ({table.six_nd_over_c[1]:.3g} times, in the middle)",
+            file=sys.stderr,
+        )
     doubts = [*([] if fit.converged else [fit.message]), *fit.report.doubts]
     if why_not:
         doubts.append(f"no intervals: {why_not}")

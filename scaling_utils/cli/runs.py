@@ -42,6 +42,12 @@ class Runs:
     left_out: Mapping[str, int]
     six_nd_over_c: tuple[float, float, float] | None
 
+    @property
+    def disagrees(self) -> bool:
+        """Whether 6 N D is more than a tenth off the table's own C somewhere."""
+        ratio = self.six_nd_over_c
+        return ratio is not None and not (0.9 < ratio[0] and ratio[2] < 1.1)
+
     def __getitem__(self, column: str) -> np.ndarray:
         return self.columns[column]
 
