@@ -46,7 +46,7 @@ class Runs:
     def disagrees(self) -> bool:
         """Whether 6 N D is more than a tenth off the table's own C somewhere."""
         ratio = self.six_nd_over_c
-        return ratio is not None and not (0.9 < ratio[0] and ratio[2] < 1.1)
+        return ratio is not None and not (ratio[0] > 0.9 and ratio[2] < 1.1)
 
     def __getitem__(self, column: str) -> np.ndarray:
         return self.columns[column]
