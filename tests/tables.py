@@ -28,11 +28,11 @@ def _columns(path: Path, *names: str) -> tuple[np.ndarray, ...]:
     return tuple(np.array([float(row[name]) for row in rows]) for name in names)
 
 
-def epoch_chinchilla() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return N, D, loss of the 240 runs that Besiroglu et al. (2024) fitted."""
+def epoch_chinchilla(outliers: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return N, D, loss of the 240 runs that Besiroglu et al. (2024) fitted, or of all 245."""
     path = shared_data() / "epoch_chinchilla" / "svg_extracted_data.csv"
     N, C, loss = _columns(path, "Model Size", "Training FLOP", "loss")
-    kept = loss < np.sort(loss)[-5]
+    kept = loss < (np.inf if outliers else np.sort(loss)[-5])
     return N[kept], C[kept] / (6 * N[kept]), loss[kept]
 
 

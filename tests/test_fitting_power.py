@@ -135,7 +135,7 @@ def test_standard_error_of_the_exponent_by_hand():
     bottoms = np.array([0.0, 1.0, 5.0])
     C = np.repeat(np.exp([0.0, 1.0, 2.0]), 3)
     sizes = np.exp((bottoms[:, None] + u).ravel())
-    fit = fit_isoflop(C, sizes, np.tile(u**2, 3))
+    fit = fit_isoflop(C, sizes, np.tile(1 + u**2, 3))
     assert fit.exponent == pytest.approx(2.5)
     assert fit.standard_error == pytest.approx(np.sqrt(1.5 / 1 / 2))
 

@@ -157,7 +157,7 @@ def test_an_envelope_of_two_sizes():
 def test_one_budget_is_no_power_law_but_the_error_carries_its_optimum():
     sizes = np.geomspace(1e7, 1e9, 7)
     with pytest.raises(FitError, match=r"at least 2 budgets .* got 1 of 1") as error:
-        fit_isoflop(np.full(7, 1e19), sizes, (np.log(sizes) - np.log(1e8)) ** 2)
+        fit_isoflop(np.full(7, 1e19), sizes, 2 + (np.log(sizes) - np.log(1e8)) ** 2)
     assert error.value.partial["N"] == pytest.approx([1e8])
 
 

@@ -13,9 +13,9 @@ import sys
 
 from scaling_utils import __version__
 from scaling_utils.cli import count, fit, sweep
-from scaling_utils.cli.runs import TableError, read_runs
+from scaling_utils.cli.runs import Runs, TableError, read_runs
 
-__all__ = ["TableError", "main", "read_runs"]
+__all__ = ["Runs", "TableError", "main", "read_runs"]
 
 
 def main(argv: list[str] | None = None) -> int:

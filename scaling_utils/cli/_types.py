@@ -28,3 +28,22 @@ def whole(text: str) -> int:
 def index(text: str) -> int:
     """A whole number from 0, such as a seed."""
     return 0 if text.strip() == "0" else whole(text)
+
+
+MOST_RESAMPLES = 1_000_000  # their constants alone would fill the memory beyond this
+
+
+def resamples(text: str) -> int:
+    """A whole number of resamples, up to a million."""
+    value = whole(text)
+    if value > MOST_RESAMPLES:
+        raise argparse.ArgumentTypeError(f"must be at most {MOST_RESAMPLES:,}, got {text!r}")
+    return value
+
+
+def sizes(text: str) -> tuple[str, str]:
+    """Two different ones of N, D and C, such as N,C."""
+    names = tuple(name.strip() for name in text.split(","))
+    if len(names) != 2 or len(set(names)) != 2 or not set(names) <= {"N", "D", "C"}:
+        raise argparse.ArgumentTypeError(f"must be two of N, D and C, such as N,C, got {text!r}")
+    return names

@@ -9,20 +9,26 @@ import warnings
 
 import numpy as np
 
-from scaling_utils.cli._types import index, positive, whole
-from scaling_utils.cli.runs import TableError, read_runs
+from scaling_utils.cli import _units
+from scaling_utils.cli._fit_text import in_words
+from scaling_utils.cli._types import index, positive, resamples, sizes
+from scaling_utils.cli.runs import Runs, TableError, read_runs
 
 PARAMETERS = ("E", "A", "B", "alpha", "beta")
+LEVEL = 0.95
 
 _ABOUT = """\
 Fit L(N, D) = E + A/N^alpha + B/D^beta (Hoffmann et al. 2022, Approach 3) to a CSV file.
 
 The file has a header and the columns loss (nats per token) and two of N (parameters),
-D (tokens) and C (training FLOPs, C = 6 N D). Other columns are ignored."""
+D (tokens) and C (training FLOPs, C = 6 N D). Runs without a loss are left out and counted.
+Other columns are ignored."""
 
 _EXAMPLE = """\
 example:
-  scaling-utils fit runs.csv --bootstrap 1000 --budget 1e21"""
+  scaling-utils fit runs.csv --bootstrap 1000 --budget 1e21
+
+The exit code is 1 where the fit is not to be relied on; the reasons stand under `doubts`."""
 
 
 def add(commands) -> None:
@@ -36,13 +42,20 @@ def add(commands) -> None:
     )
     parser.add_argument("runs", help="CSV file, or - for standard input")
     parser.add_argument(
+        "--sizes", type=sizes, metavar="X,Y", help="which two of N, D and C to use (default: N,D)"
+    )
+    _units.add_arguments(parser)
+    parser.add_argument(
         "--delta",
         type=positive,
         default=1e-3,
         help="log-loss residuals beyond delta count by size, not squared (default: 1e-3)",
     )
     parser.add_argument(
-        "--bootstrap", type=whole, metavar="n", help="95 %% intervals from n resamples of the runs"
+        "--bootstrap",
+        type=resamples,
+        metavar="n",
+        help="95 %% intervals from n resamples of the runs",
     )
     parser.add_argument("--seed", type=index, default=0, help="of the bootstrap (default: 0)")
     parser.add_argument(
@@ -61,49 +74,93 @@ def run(args: argparse.Namespace) -> int:
     """Fit, print, and return the exit code: 1 where the fit is not to be relied on."""
     from scaling_utils.fitting import FitError, FitWarning, fit_parametric
 
-    table = read_runs(args.runs)
+    table = read_runs(args.runs, sizes=args.sizes, units=_units.said_units(args))
     name = "standard input" if args.runs == "-" else args.runs
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FitWarning)  # said below, once, from the result
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", FitWarning)
         try:
             fit = fit_parametric(table["N"], table["D"], table["loss"], delta=args.delta)
-            resamples = _resample(fit, args)
         except (ValueError, FitError) as error:
             raise TableError(f"{name}: {error}") from error
+        drawn, why_not = _resample(fit, args)
     result = {
         "file": name,
-        "runs": len(table["loss"]),
+        **_what_was_read(table),
         "law": {key: getattr(fit.law, key) for key in PARAMETERS},
         "exponent_of_optimal_N": fit.law.a,
         "objective": fit.objective,
         "delta": fit.delta,
         "converged": fit.converged,
         "message": fit.message,
-        "intervals_95": _intervals(resamples),
-        "optima": [_optimum(fit.law, resamples, budget) for budget in args.budget],
+        "report": fit.report.as_dict(),
+        "far_lines": table.lines[list(fit.report.far)].tolist(),
+        "bootstrap": _what_was_drawn(drawn, why_not, args),
+        "intervals_95": None if drawn is None else _intervals(drawn),
+        "optima": [_optimum(fit.law, drawn, budget) for budget in args.budget],
+        "warnings": list(dict.fromkeys(str(warning.message) for warning in caught)),
     }
-    print(json.dumps(result, indent=2) if args.json else _text(result, table, args.bootstrap))
-    if not fit.converged:
-        print(f"scaling-utils fit: {name}: {fit.message}", file=sys.stderr)
-        return 1
-    return 0
+    if args.json:
+        print(json.dumps(result, indent=2, allow_nan=False))
+    else:
+        print(in_words(result, table))
+    if table.disagrees:
+        used = " and ".join(table.read_from)
+        print(
+            f"scaling-utils fit: {name}: 6 N D is not the column C; {used} are used. Is that "
+            f"meant? --sizes N,C would use C ({table.six_nd_over_c[1]:.3g} times, in the middle)",
+            file=sys.stderr,
+        )
+    doubts = [*([] if fit.converged else [fit.message]), *fit.report.doubts]
+    if why_not:
+        doubts.append(f"no intervals: {why_not}")
+    for doubt in dict.fromkeys(doubts):
+        print(f"scaling-utils fit: {name}: {doubt}", file=sys.stderr)
+    return 1 if doubts else 0
+
+
+def _what_was_read(table: Runs) -> dict:
+    return {
+        "runs": len(table),
+        "left_out": dict(table.left_out),
+        "sizes": list(table.read_from),
+        "six_nd_over_c": table.six_nd_over_c
+        and dict(zip(("lowest", "middle", "highest"), table.six_nd_over_c, strict=True)),
+    }
 
 
 def _resample(fit, args: argparse.Namespace):
+    """Return the resampled fits, or None and why there are none; the fit itself is kept."""
+    if args.bootstrap is None:
+        return None, None
+    from scaling_utils.fitting import FitError, bootstrap
+
+    try:
+        return bootstrap(fit, n=args.bootstrap, seed=args.seed), None
+    except (ValueError, FitError) as error:
+        return None, str(error)
+
+
+def _what_was_drawn(drawn, why_not: str | None, args: argparse.Namespace) -> dict | None:
     if args.bootstrap is None:
         return None
-    from scaling_utils.fitting import bootstrap
+    if drawn is None:
+        return {"n": args.bootstrap, "seed": args.seed, "failed": why_not}
+    return {
+        "n": len(drawn.samples),
+        "seed": args.seed,
+        "level": LEVEL,
+        "not_converged": int((~drawn.converged).sum()),
+        "checked_again": drawn.checked,
+        "missed": drawn.missed,
+        "failed": None,
+    }
 
-    return bootstrap(fit, n=args.bootstrap, seed=args.seed)
+
+def _intervals(drawn) -> dict[str, list[float]]:
+    return {name: list(map(float, pair)) for name, pair in drawn.interval(LEVEL).items()}
 
 
-def _intervals(resamples) -> dict | None:
-    if resamples is None:
-        return None
-    return {name: list(bounds) for name, bounds in resamples.intervals.items()}
-
-
-def _optimum(law, resamples, budget: float) -> dict:
+def _optimum(law, drawn, budget: float) -> dict:
     best = law.optimal(budget)
     out = {
         "C": budget,
@@ -112,53 +169,10 @@ def _optimum(law, resamples, budget: float) -> dict:
         "tokens_per_parameter": best.tokens_per_parameter,
         "loss": best.loss,
     }
-    if resamples is not None:
-        optima = [other.optimal(budget) for other in resamples.laws()]
+    if drawn is not None:
+        optima = [other.optimal(budget) for other in drawn.laws()]
+        tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
         for key in ("N", "D", "loss"):
             values = [getattr(optimum, key) for optimum in optima]
-            out[f"{key}_interval_95"] = np.quantile(values, [0.025, 0.975]).tolist()
+            out[f"{key}_interval_95"] = np.quantile(values, tails).tolist()
     return out
-
-
-def _text(result: dict, table: dict, resamples: int | None) -> str:
-    law, intervals = result["law"], result["intervals_95"]
-    lines = [
-        f"runs        {result['runs']} from {result['file']}",
-        f"range       N {_range(table['N'])} parameters, D {_range(table['D'])} tokens",
-        "law         L(N, D) = E + A/N^alpha + B/D^beta, nats per token",
-    ]
-    for name in PARAMETERS:
-        lines.append(f"  {name:<8}  {law[name]:.6g}{_bounds(intervals, name)}")
-    lines += [
-        f"optimum     N grows as C^a, a = beta/(alpha+beta) = "
-        f"{result['exponent_of_optimal_N']:.4f}{_bounds(intervals, 'a')}",
-        f"objective   {result['objective']:.6g}  (sum over runs of the Huber loss of "
-        f"log residuals, delta {result['delta']:g})",
-        f"converged   {'yes' if result['converged'] else 'no'}",
-    ]
-    if intervals is not None:
-        lines.append(f"intervals   95 %, percentiles of {resamples} resamples of the runs")
-    for optimum in result["optima"]:
-        lines += [
-            f"budget      {optimum['C']:.4g} FLOPs",
-            f"  N         {optimum['N']:.4g} parameters{_bounds(optimum, 'N_interval_95')}",
-            f"  D         {optimum['D']:.4g} tokens{_bounds(optimum, 'D_interval_95')}"
-            f", {optimum['tokens_per_parameter']:.3g} per parameter",
-            f"  loss      {optimum['loss']:.4g} nats per token"
-            f"{_bounds(optimum, 'loss_interval_95')}",
-        ]
-        largest = 6 * float((table["N"] * table["D"]).max())
-        if optimum["C"] > largest:
-            lines.append(f"  beyond the runs: {optimum['C'] / largest:.3g} times the largest one")
-    return "\n".join(lines)
-
-
-def _range(values: np.ndarray) -> str:
-    return f"{values.min():.3g} to {values.max():.3g}"
-
-
-def _bounds(intervals: dict | None, name: str) -> str:
-    if not intervals or name not in intervals:
-        return ""
-    low, high = intervals[name]
-    return f"  [{low:.4g}, {high:.4g}]"

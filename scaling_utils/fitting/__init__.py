@@ -15,7 +15,7 @@ from scaling_utils.fitting.envelope import EnvelopeFit, fit_envelope
 from scaling_utils.fitting.errors import FitError, FitWarning
 from scaling_utils.fitting.groups import draw_groups
 from scaling_utils.fitting.interaction import Interaction, interaction
-from scaling_utils.fitting.isoflop import IsoFlopBias, IsoFlopFit, fit_isoflop, isoflop_bias
+from scaling_utils.fitting.isoflop import IsoFlopFit, fit_isoflop
 from scaling_utils.fitting.parametric import ParametricFit, fit_parametric
 from scaling_utils.fitting.power import PowerLawFit, fit_power_law
 from scaling_utils.fitting.repetition import (
@@ -23,7 +23,9 @@ from scaling_utils.fitting.repetition import (
     fit_repetition,
     resample_repetition,
 )
+from scaling_utils.fitting.report import Report
 from scaling_utils.fitting.resampling import Bootstrap, bootstrap
+from scaling_utils.fitting.valley import IsoFlopBias, isoflop_bias
 
 __all__ = [
     "Bootstrap",
@@ -38,6 +40,7 @@ __all__ = [
     "ParametricFit",
     "PowerLawFit",
     "RepetitionFit",
+    "Report",
     "bootstrap",
     "draw_groups",
     "fit_broken_power_law",

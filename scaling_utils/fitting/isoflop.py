@@ -11,16 +11,20 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
-from scaling_utils._check import finite_array, member, number, positive_array, same_length, whole
+from scaling_utils._check import member, number, positive_array, same_length
+from scaling_utils.fitting._isoflop_report import isoflop_evidence, not_bracketed
 from scaling_utils.fitting._line import trend_of
 from scaling_utils.fitting.errors import FitError, FitWarning
-from scaling_utils.laws import ParametricLaw, Trend
+from scaling_utils.fitting.report import Report, make_report
+from scaling_utils.laws import Trend
 from scaling_utils.laws.parametric import TRAINING_FLOPS
 
 MINIMA = ("parabola", "least")
+ROUNDING = 1e-13  # of a loss
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,10 @@ class IsoFlopFit:
         Of the exponent of N, and of D, by least squares in logarithms; NaN with two budgets.
     minimum : str
         "parabola" or "least".
+    rows : tuple of arrays, shape (runs,)
+        C, N and loss of the runs.
+    tolerance : float
+        Of one budget, as it was given.
     """
 
     C: np.ndarray
@@ -58,11 +66,32 @@ class IsoFlopFit:
     tokens: Trend
     standard_error: float
     minimum: str
+    rows: tuple[np.ndarray, ...] = field(repr=False, compare=False)
+    tolerance: float = field(repr=False)
 
     @property
     def exponent(self) -> float:
         """a, with N growing as C^a."""
         return self.size.exponent
+
+    @cached_property
+    def report(self) -> Report:
+        """How well the runs bear out the valleys and the power laws: see ``Report``.
+
+        Residuals are those of the runs about the parabola of their budget, in the unit of the
+        loss, whichever way the minimum was taken.
+        """
+        C, N, loss = self.rows
+
+        def refit(kept):
+            return fit_isoflop(
+                C[kept], N[kept], loss[kept], minimum=self.minimum, tolerance=self.tolerance
+            )
+
+        valleys = [
+            (part, _bend(np.log(N[part]), loss[part])) for part in _budgets(C, self.tolerance)
+        ]
+        return make_report(isoflop_evidence(self, refit, valleys))
 
 
 def fit_isoflop(C, N, loss, *, minimum: str = "parabola", tolerance: float = 0.05) -> IsoFlopFit:
@@ -75,7 +104,7 @@ def fit_isoflop(C, N, loss, *, minimum: str = "parabola", tolerance: float = 0.0
     N : array, shape (runs,)
         Parameters of each run.
     loss : array, shape (runs,)
-        Final loss of each run, nats per token.
+        Final loss of each run, nats per token. Above zero.
     minimum : {"parabola", "least"}
         The bottom of a parabola in log N, or the run with the least loss.
     tolerance : float
@@ -89,17 +118,19 @@ def fit_isoflop(C, N, loss, *, minimum: str = "parabola", tolerance: float = 0.0
     Raises
     ------
     TypeError, ValueError
-        If an argument is out of range, or a budget has fewer than three sizes.
+        If an argument is out of range, or a budget has fewer than three sizes or one loss
+        for all of them.
     FitError
         If fewer than two budgets bracket their best size; ``partial`` has C, N, bracketed.
 
     Source: Hoffmann et al. (2022), https://arxiv.org/abs/2203.15556, section 3.2.
     """
     C, N = positive_array("C", C, ndim=1), positive_array("N", N, ndim=1)
-    loss = finite_array("loss", loss, ndim=1)
+    loss = positive_array("loss", loss, ndim=1)
     same_length(C=C, N=N, loss=loss)
     member("minimum", minimum, MINIMA)
-    groups = _budgets(C, number("tolerance", tolerance, at_least=0, below=1))
+    tolerance = number("tolerance", tolerance, at_least=0, below=1)
+    groups = _budgets(C, tolerance)
     bottom = _parabola if minimum == "parabola" else _least
     found = []
     for rows in groups:
@@ -108,6 +139,11 @@ def fit_isoflop(C, N, loss, *, minimum: str = "parabola", tolerance: float = 0.0
         if sizes < 3:
             raise ValueError(
                 f"N must take at least 3 values at each budget, got {sizes} at C = {budget:.3g}"
+            )
+        if np.ptp(loss[rows]) == 0:
+            raise ValueError(
+                f"loss must vary between the runs of a budget, got {loss[rows[0]]:g} for all at "
+                f"C = {budget:.3g}"
             )
         best, least = bottom(np.log(N[rows]), loss[rows])
         inside = N[rows].min() < best < N[rows].max()
@@ -129,6 +165,8 @@ def fit_isoflop(C, N, loss, *, minimum: str = "parabola", tolerance: float = 0.0
         tokens=tokens,
         standard_error=error,
         minimum=minimum,
+        rows=(C, N, loss),
+        tolerance=tolerance,
     )
 
 
@@ -143,15 +181,26 @@ def _budgets(C: np.ndarray, tolerance: float) -> list[np.ndarray]:
     return [np.array(rows) for rows in groups]
 
 
+def _bend(u: np.ndarray, loss: np.ndarray) -> tuple[float, float, float]:
+    """Return bend, slope and level of the parabola through loss against u less its mean.
+
+    A bend that rounding could make is none.
+    """
+    u = u - u.mean()
+    bend, slope, level = map(float, np.polyfit(u, loss, 2))
+    if abs(bend) * np.ptp(u) ** 2 <= ROUNDING * abs(level):
+        bend = 0.0
+    return bend, slope, level
+
+
 def _parabola(u: np.ndarray, loss: np.ndarray) -> tuple[float, float]:
     """Return N and loss at the bottom of the parabola through loss against u = log N."""
-    middle = u.mean()
-    bend, slope, level = np.polyfit(u - middle, loss, 2)
+    bend, slope, level = _bend(u, loss)
     if bend <= 0:
         return float("nan"), float("nan")
     bottom = -slope / (2 * bend)
     with np.errstate(over="ignore"):
-        return float(np.exp(middle + bottom)), float(level + slope * bottom / 2)
+        return float(np.exp(u.mean() + bottom)), level + slope * bottom / 2
 
 
 def _least(u: np.ndarray, loss: np.ndarray) -> tuple[float, float]:
@@ -170,65 +219,7 @@ def _judge(budgets: np.ndarray, best: np.ndarray, bracketed: np.ndarray) -> None
             {"C": budgets, "N": best, "bracketed": bracketed},
         )
     warnings.warn(
-        f"fit_isoflop: the best size is not bracketed by the runs at C = {loose}; "
-        "these budgets are left out of the power laws",
+        f"fit_isoflop: {not_bracketed(budgets[~bracketed])}",
         FitWarning,
         stacklevel=3,
     )
-
-
-@dataclass(frozen=True)
-class IsoFlopBias:
-    """What Approach 2 answers where the truth is known.
-
-    Attributes
-    ----------
-    exponent, true_exponent : float
-        a from the parabolas, and of the law.
-    size_ratio : array, shape (budgets,)
-        Best size from the parabola over the law's own, at each budget.
-    """
-
-    exponent: float
-    true_exponent: float
-    size_ratio: np.ndarray
-
-
-def isoflop_bias(
-    law: ParametricLaw, C, *, width: float = 10.0, centre=1.0, points: int = 9
-) -> IsoFlopBias:
-    """Run Approach 2 on losses taken from ``law`` without noise, and compare.
-
-    Along a budget, with N = s N_opt, the law is a constant plus a multiple of
-    s^-alpha / alpha + s^beta / beta: the same valley at every budget. So a grid that sits in
-    the same way around every optimum misses each size by the same factor and leaves the
-    exponent right; a grid that drifts against the optimum as C grows bends the exponent.
-
-    Parameters
-    ----------
-    law : ParametricLaw
-        The truth.
-    C : array, shape (budgets,)
-        Budgets in FLOPs, at least two.
-    width : float
-        Largest size of a grid over its smallest; above 1.
-    centre : float or array, shape (budgets,)
-        Middle of each grid, over the law's best size there.
-    points : int
-        Sizes per budget, evenly spaced in log N; at least 3.
-    """
-    C = positive_array("C", C, ndim=1)
-    width = number("width", width, above=1)
-    points = whole("points", points, at_least=3)
-    centre = np.broadcast_to(positive_array("centre", centre), C.shape)
-    truth = law.optimal(C).N
-    steps = np.geomspace(width**-0.5, width**0.5, points)
-    N = (truth * centre)[:, None] * steps
-    budget = np.broadcast_to(C[:, None], N.shape)
-    fit = fit_isoflop(
-        budget.ravel(),
-        N.ravel(),
-        law.loss(N, budget / (TRAINING_FLOPS * N)).ravel(),
-        tolerance=1e-9,
-    )
-    return IsoFlopBias(fit.exponent, law.a, fit.N / truth[np.argsort(C)])

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from scaling_utils._check import member, number, positive_array, same_length
+from scaling_utils.fitting._additive_report import additive_evidence
 from scaling_utils.fitting._search import Found, search
 from scaling_utils.fitting._table import make_table
 from scaling_utils.fitting.errors import FitError, FitWarning
+from scaling_utils.fitting.report import Report, make_report
 from scaling_utils.laws import ParametricLaw
+from scaling_utils.laws.parametric import TRAINING_FLOPS
 
 PARAMETERS = ("E", "A", "B", "alpha", "beta")
+STEEPEST = 2.0  # exponents of measured losses lie between 0.03 and 1
 LEAST_SPREAD = 5e-3  # across the line log D = p + q log N, as a share of the spread along it
 
 
@@ -74,6 +79,29 @@ class ParametricFit:
         """Return those of each row of E, A, B, alpha, beta, shape (rows, 6)."""
         a = columns[:, 4] / (columns[:, 3] + columns[:, 4])
         return np.column_stack([columns, a])
+
+    @cached_property
+    def report(self) -> Report:
+        """How well the runs bear out the law: see ``Report``."""
+
+        def refit(kept):
+            return fit_parametric(
+                self.N[kept], self.D[kept], self.loss[kept], self.delta, space=self.space
+            )
+
+        def compare(fit) -> str:
+            budget = float((TRAINING_FLOPS * self.N * self.D).max())
+            now, then = (x.optimal(budget).tokens_per_parameter for x in (self.law, fit.law))
+            return (
+                f"without them the best tokens per parameter at {budget:.3g} FLOPs, the largest "
+                f"budget of the rows, are {then:.3g}, not {now:.3g}"
+            )
+
+        return make_report(
+            additive_evidence(
+                self.found, PARAMETERS, self.loss, self.delta, refit, STEEPEST, compare
+            )
+        )
 
 
 def fit_parametric(N, D, loss, delta: float = 1e-3, *, space: str = "log") -> ParametricFit:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from scaling_utils._check import member, number, positive_array, same_length
+from scaling_utils.fitting._additive_report import additive_evidence
 from scaling_utils.fitting._search import Found, search
 from scaling_utils.fitting._table import make_table
 from scaling_utils.fitting.errors import FitWarning
+from scaling_utils.fitting.report import Report, make_report
 from scaling_utils.laws import PowerLaw
 
 METHODS = ("log", "nls", "huber")
@@ -74,6 +77,28 @@ class PowerLawFit:
     def quantities(self, columns: np.ndarray) -> np.ndarray:
         """Return those of each row of c, a, b."""
         return columns if self.offset_fitted else columns[:, 1:]
+
+    @cached_property
+    def report(self) -> Report:
+        """How well the rows bear out the law: see ``Report``."""
+        settings = {"offset": self.offset_fitted or self.c, "method": self.method}
+        if self.method == "huber":
+            settings["delta"] = self.found.delta
+
+        def refit(kept):
+            return fit_power_law(self.x[kept], self.y[kept], **settings)
+
+        def compare(fit) -> str:
+            return (
+                f"without them b is {fit.b:.4g} and c is {fit.c:.4g}, "
+                f"not {self.b:.4g} and {self.c:.4g}"
+            )
+
+        return make_report(
+            additive_evidence(
+                self.found, ("c", "a", "b"), self.y, self.found.delta, refit, compare=compare
+            )
+        )
 
 
 def fit_power_law(
