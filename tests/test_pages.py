@@ -21,7 +21,7 @@ from docutils import nodes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from scaling_utils.notebook import CLAIM_MIME, COLOURS, REPOSITORY
+from scaling_utils.notebook import CLAIM_MIME, COLOURS, REPOSITORY, VERDICT_MIME
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -167,6 +167,7 @@ def test_one_repository_address():
 
 def test_the_claims_type_is_one_word_everywhere():
     assert bookdata.CLAIM_MIME == book_site.CLAIM_MIME == CLAIM_MIME
+    assert bookdata.VERDICT_MIME == book_site.VERDICT_MIME == VERDICT_MIME
 
 
 @pytest.mark.parametrize(
@@ -233,6 +234,30 @@ def test_scoreboard_counts_apart_what_was_seen_first(project):
     assert "**2 claims** more, marked *seen first*" in text
     assert text.count("expected 20 ± 10 % · *seen first* · Hoffmann") == 2
     assert text.count("expected 20 ± 10 % · Hoffmann") == 1
+
+
+def test_scoreboard_shows_failed_predictions_like_any_other(project):
+    path = project / "notebooks" / "20_chinchilla.ipynb"
+    notebook = json.loads(path.read_text())
+    made = {
+        "sentence": "Errors stay below 2 %.",
+        "measured": 2.5,
+        "bound": "at most 2",
+        "unit": "%",
+        "registered": "2026-11-22",
+    }
+    for outcome in ("held", "failed", "failed"):
+        data = {VERDICT_MIME: {**made, "verdict": outcome}}
+        notebook["cells"][2]["outputs"].append({"output_type": "display_data", "data": data})
+    path.write_text(json.dumps(notebook))
+    text = pages.scoreboard(bookdata.read_book(project))
+    assert (
+        "3 verdicts on predictions that were committed before their runs: 2 failed, 1 held" in text
+    )
+    row = (
+        "| **failed** | Errors stay below 2 %. | 2.5 % | at most 2 | 2026-11-22 | [20. A question?]"
+    )
+    assert text.count(row) == 2
 
 
 def test_errata_links_written_chapters_and_marks_the_others(project):
@@ -354,7 +379,7 @@ def test_an_image_without_description_is_left_as_it_is():
 
 
 def test_a_claim_is_not_shown_twice_and_other_outputs_are_left_alone():
-    assert shown(Output(CLAIM_MIME)) == []
+    assert shown(Output(CLAIM_MIME)) == shown(Output(VERDICT_MIME)) == []
     assert shown(Output("text/plain")) is None
 
 

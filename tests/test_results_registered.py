@@ -17,7 +17,12 @@ from history import needs_history
 from IPython.core.interactiveshell import InteractiveShell
 
 from scaling_utils import notebook
-from scaling_utils.notebook._registered import Prediction, prediction, read_predictions, registered_file
+from scaling_utils.notebook._registered import (
+    Prediction,
+    prediction,
+    read_predictions,
+    registered_file,
+)
 from scaling_utils.sweeps import read_record
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -17,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CLAIM_MIME = "application/vnd.scaling-utils.claim+json"
+VERDICT_MIME = "application/vnd.scaling-utils.verdict+json"
 
 # The five teaching decks that the book grew from, and how many slides each has.
 DECKS = {
@@ -85,8 +86,16 @@ class Chapter:
 
     @property
     def claims(self) -> list[dict]:
+        return self._stored(CLAIM_MIME)
+
+    @property
+    def verdicts(self) -> list[dict]:
+        """What came of registered predictions."""
+        return self._stored(VERDICT_MIME)
+
+    def _stored(self, kind: str) -> list[dict]:
         bundles = [output.get("data", {}) for output in self.outputs]
-        return [bundle[CLAIM_MIME] for bundle in bundles if CLAIM_MIME in bundle]
+        return [bundle[kind] for bundle in bundles if kind in bundle]
 
     @property
     def code(self) -> list[str]:

@@ -14,6 +14,7 @@ import argparse
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -101,12 +102,42 @@ def scoreboard(book: Book) -> str:
         "result had been seen, so that they guard it against later changes and prove nothing. "
         f"**{counted(len(book.published), 'published figure')}**, of which "
         f"{len(book.published) - constants} are recomputed from others and {constants} are "
-        "constants that the package is held to.\n\n## Claims of the chapters\n\n"
+        "constants that the package is held to.\n\n"
+        + predictions(book)
+        + "## Claims of the chapters\n\n"
     )
     for chapter in book.written:
         text += f"### {chapter.link}\n\n"
         text += "".join(map(claim_entry, claims[chapter.page])) or "No claims yet.\n\n"
     return text + PUBLISHED + published_numbers(book)
+
+
+def predictions(book: Book) -> str:
+    """What came of each registered prediction that a chapter has scored, the failed ones too."""
+    rows, outcomes = [], Counter()
+    for chapter in book.written:
+        for made in chapter.verdicts:
+            outcomes[made["verdict"]] += 1
+            measured = f"{digits(made['measured'])} {made['unit']}".strip()
+            rows.append(
+                [
+                    f"**{made['verdict']}**",
+                    plain(made["sentence"]),
+                    plain(measured),
+                    plain(made["bound"]),
+                    made["registered"],
+                    chapter.link,
+                ]
+            )
+    if not rows:
+        return ""
+    counts = ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items()))
+    head = ["Outcome", "Prediction", "Measured", "Wanted", "Registered", "Chapter"]
+    return (
+        "## Registered predictions\n\n"
+        f"{counted(len(rows), 'verdict')} on predictions that were committed before their runs: "
+        f"{counts}.\n\n{table(head, rows)}\n"
+    )
 
 
 def claim_entry(claim: dict) -> str:

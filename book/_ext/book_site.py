@@ -3,7 +3,7 @@
 1. A figure in a notebook carries its description in the output's metadata, where
    ``scaling_utils.notebook.figure`` puts it; it becomes the ``alt`` text of the page's image.
    It is also stored with 256 colours, a third of its size, with no difference to the eye.
-   The data behind a claim, meant for the scoreboard, is not shown a second time.
+   The data behind a claim or a verdict, meant for the scoreboard, is not shown a second time.
 2. A chapter shows the number of its file (``20_chinchilla`` is chapter 20), so that a number
    means the same chapter after others have been added before it.
 3. Bibliography entries and empty table headings get the markup that screen readers know.
@@ -24,6 +24,7 @@ from docutils import nodes
 from PIL import Image
 
 CLAIM_MIME = "application/vnd.scaling-utils.claim+json"
+VERDICT_MIME = "application/vnd.scaling-utils.verdict+json"
 
 EMPTY_HEADING = re.compile(r'<th class="head[^"]*">\s*(?:<p>\s*</p>)?\s*</th>')
 TEST_MARK = "# NBVAL_CHECK_OUTPUT"
@@ -60,7 +61,7 @@ class NotebookOutputs:
     @staticmethod
     def handle_mime(renderer, data, inline):
         """Return the nodes for an output; None leaves it to MyST-NB."""
-        if data.mime_type == CLAIM_MIME:
+        if data.mime_type in (CLAIM_MIME, VERDICT_MIME):
             return []
         if not data.mime_type.startswith("image/"):
             return None
