@@ -55,7 +55,8 @@ class StandIn:
             "OMP_NUM_THREADS": str(self.threads),
             "CUDA_VISIBLE_DEVICES": "-1",
         }
-        return kernel_environment() | {name: value for name, value in settings.items() if value}
+        plain = {k: v for k, v in kernel_environment().items() if k not in settings}
+        return plain | {name: value for name, value in settings.items() if value}
 
     def switched_off(self, dispatched: Iterable[str]) -> list[str]:
         """Return the features of numpy above this level."""
