@@ -33,7 +33,11 @@ ROOMS := $(basename $(notdir $(wildcard scaling_utils/[a-z]*)))
 PACKAGE_TESTS := $(wildcard $(foreach room,$(ROOMS),tests/test_$(room)*.py))
 OLDEST := .venv-lowest/bin
 
-.PHONY: help book test execute lab serve bench verify-results lint lowest lock clean FORCE
+# Whose last digits `make kernels` looks at: fast, and resting on linear algebra.
+SENSITIVE := $(wildcard $(addsuffix *.ipynb,$(addprefix notebooks/,02 15 20 21))) \
+	tests/test_kernels.py tests/test_fitting.py tests/test_fitting_power.py
+
+.PHONY: help book test kernels machines execute lab serve bench verify-results lint lowest lock clean FORCE
 
 help:  ## List the targets
 	@echo "Neural Scaling: make TARGET"
@@ -46,6 +50,14 @@ book: $(STAMP)  ## Render the book from the stored outputs
 
 test: book  ## Run every test and every notebook
 	$(PY) -m pytest -n $(JOBS) --dist loadfile -q -rs
+
+kernels: $(STAMP)  ## Run the fast chapters with the arithmetic of two other processors
+	@for core in Haswell Nehalem; do echo "== OPENBLAS_CORETYPE=$$core"; \
+		OPENBLAS_CORETYPE=$$core $(PY) -m pytest -n $(JOBS) --dist loadfile -q -rs $(SENSITIVE) \
+		|| exit 1; done
+
+machines: $(STAMP)  ## Run all chapters as other machines would, and record how their claims move
+	$(PY) tools/machines.py --jobs $(JOBS) --record $(NOTEBOOKS)
 
 execute: $(STAMP)  ## Run all chapters again and store their outputs; STALE=1: only where needed
 	$(PY) tools/execute.py $(if $(STALE),--stale,--all)

@@ -86,5 +86,17 @@ def test_the_set_up_is_done_once_and_again_when_another_torch_is_asked_for(check
 def test_help_is_what_make_shows_and_lists_the_targets(checkout):
     done = make(checkout)
     assert done.returncode == 0
-    for target in ("book", "test", "execute", "lab", "serve", "bench", "lint", "lock", "clean"):
+    for target in (
+        "book",
+        "test",
+        "kernels",
+        "machines",
+        "execute",
+        "lab",
+        "serve",
+        "bench",
+        "lint",
+        "lock",
+        "clean",
+    ):
         assert f"\n  {target} " in done.stdout

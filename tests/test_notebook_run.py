@@ -11,7 +11,9 @@ import nbformat
 import notebook_cells
 import pytest
 import tiny
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from scaling_utils.notebook import CLAIM_MIME
 
 ROOT = Path(__file__).parents[1]
 SHARED = ("conftest.py", "pyproject.toml")
@@ -60,7 +62,7 @@ def pytest_run(folder: Path, *options: str, **variables: str) -> tuple[int, str]
     } | variables
     command = [sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider", *options]
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=1800
     )
     return done.returncode, done.stdout + done.stderr
 
@@ -99,13 +101,25 @@ def test_faults_fail_the_run(chapter, tmp_path):
         tiny.code(book, 6).outputs = []
         tiny.code(book, 7).source = "GPU = False\nif GPU:\n    1 / 0\n!pip install --no-such-option"
 
-    status, report = pytest_run(project(tmp_path, bad=tiny.broken(chapter, spoil)))
+    def forge(book):
+        tiny.code(book, 2).outputs[1].data[CLAIM_MIME]["measured"] = 30.0  # not a checked cell
+        tiny.code(book, 6).outputs[0].text = "still there\n"
+        tiny.code(book, 7).outputs = []
+
+    chapters = {"bad": tiny.broken(chapter, spoil), "forged": tiny.broken(chapter, forge)}
+    status, report = pytest_run(project(tmp_path, **chapters))
     assert status == 1, report
     found = outcomes(report)
     cells = {n: found.get(f"notebooks/bad.ipynb::Cell {n}") for n in range(8)}
     # nbval itself lets the last one pass, and skips cell 6: the guards do not.
     assert {n for n, outcome in cells.items() if outcome == "FAILED"} == {1, 2, 3}
     assert {n for n, outcome in cells.items() if outcome == "PASSED"} == {0, 7}
+    forged = {n for n in range(8) if found[f"notebooks/forged.ipynb::Cell {n}"] == "FAILED"}
+    assert forged == {2, 6, 7}
+    assert "claim 2 ('Three is at least two.'), measured: stored 30.0, now 3.0" in report
+    assert "the text 'still there" in report
+    assert "it stored nothing, and now shows text/plain" in report
+    assert found["tests/test_chapters.py::test_chapter[forged-claims]"] == "FAILED"
     assert "wrong: notebooks/bad.ipynb::Cell 6 was skipped, and its tags give no reason" in report
     assert "Measured nan, expected at least 0" in report
     for guard in ("magics", "executed", "gpu_cells", "markers"):
@@ -190,3 +204,44 @@ def test_a_wrong_skip_alone_fails_the_run(machine, chapter, tmp_path, outcome, s
     check.pytest_sessionfinish(session)
     assert session.exitstatus == status
     assert len(check.problems) == status
+
+
+def ran(cell, *shown, root):
+    """Return what nbval's item for a cell looks like after it has run."""
+    config = SimpleNamespace(rootpath=root)
+    return SimpleNamespace(cell=cell, test_outputs=list(shown), path="01_tiny.ipynb", config=config)
+
+
+def test_rounding_passes_in_a_checked_cell_and_more_does_not(tmp_path):
+    cell = new_code_cell("print(x)", execution_count=1, outputs=[printed("0.71034, 1.7e-14\n")])
+    for text, problems in (("0.71033, 2e-16\n", 0), ("0.71134, 1e-14\n", 1), ("0.71034\n", 1)):
+        item = ran(cell, printed(text), root=tmp_path)
+        assert len(notebook_cells.changes(item, checked=True)) == problems
+        assert notebook_cells.changes(item, checked=False) == []
+
+
+def printed(text, name="stdout"):
+    return new_output("stream", name=name, text=text)
+
+
+def test_a_claim_is_compared_within_its_spread_in_any_cell(tmp_path, chapter):
+    (tmp_path / "book").mkdir()
+    cell = tiny.code(chapter, 2)
+    moved = tiny.code(tiny.broken(chapter, lambda book: None), 2).outputs
+    moved[2].data[CLAIM_MIME]["measured"] = 3.1420  # of pi, within its tolerance of 0.1 %
+    (said,) = notebook_cells.changes(ran(cell, *moved, root=tmp_path), checked=False)
+    assert "claim 3 ('Pi is near 22/7.'), measured: stored 3.1416, now 3.142" in said
+    other = tmp_path / "measured"
+    (other / "book").mkdir(parents=True)
+    (other / "book" / "spread.csv").write_text(
+        "chapter,cell,n,sentence,lowest,highest,machines\n"
+        f"01_tiny,{cell.id},3,Pi is near 22/7.,3.1415,3.1417,7\n"
+    )
+    assert notebook_cells.changes(ran(cell, *moved, root=other), checked=False) == []
+
+
+def test_a_refused_line_is_told(tmp_path):
+    said = printed("UsageError: Line magic function `%x` not found.\n", name="stderr")
+    cell = new_code_cell("%x", execution_count=1)
+    (problem,) = notebook_cells.changes(ran(cell, said, root=tmp_path), checked=False)
+    assert "IPython refused a line" in problem

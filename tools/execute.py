@@ -14,21 +14,14 @@ the published run tables are not at hand.
 from __future__ import annotations
 
 import argparse
-import ast
 import os
 import platform
 import sys
-import tempfile
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 import nbformat
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from nbclient.util import run_sync
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -45,35 +38,11 @@ from freshness import (
     short_hash,
     stale,
 )
+from kernel import ExecutionFailed, Run, run
 
-CELL_TIMEOUT = 600  # seconds
 # Where the published run tables may lie when SCALING_DATA does not say: beside the checkout.
 DATA_FOLDER = ROOT.parent / "shared" / "data"
 RECORDED_VERSIONS = ("torch", "numpy", "scipy", "matplotlib")
-PROBE = {  # asked of the kernel after the last cell
-    "peak": "__import__('resource').getrusage(0).ru_maxrss",
-    "gpu": "(lambda m: m['torch'].cuda.get_device_name() "
-    "if 'torch' in m and m['torch'].cuda.is_available() else '')(__import__('sys').modules)",
-}
-
-
-class ExecutionFailed(Exception):
-    """A notebook that did not run to its end; the message names the cell and the error."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """What one run of a notebook took."""
-
-    seconds: float
-    peak_gb: float  # 10^9 bytes, of the kernel's process
-    gpu: str  # the GPU's name, or an empty string
-
-
-def kernel_environment() -> dict[str, str]:
-    """Return the environment of a chapter's kernel: one thread, figures shown in place."""
-    backend = "module://matplotlib_inline.backend_inline"
-    return {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": backend}
 
 
 def has_gpu() -> bool:
@@ -105,57 +74,6 @@ def missing_means(notebook) -> set[str]:
     if "needs-data" in asked and not has_tables(code):
         missing.add("needs-data")
     return missing
-
-
-def run(notebook, folder: Path, missing: set[str]) -> Run:
-    """Run all cells in a fresh kernel whose working directory is `folder`.
-
-    Raises
-    ------
-    ExecutionFailed : a cell raised an error or took too long, or the kernel died.
-    """
-    client = NotebookClient(
-        notebook,
-        timeout=CELL_TIMEOUT,
-        kernel_name="python3",
-        record_timing=False,
-        coalesce_streams=True,
-        extra_arguments=["--IPKernelApp.log_level=40"],  # errors only
-        resources={"metadata": {"path": str(folder)}},
-    )
-    with (
-        tempfile.TemporaryDirectory() as profile,  # no start-up files of the user's
-        client.setup_kernel(env={**kernel_environment(), "IPYTHONDIR": profile}),
-    ):
-        start = time.perf_counter()
-        for index, cell in enumerate(notebook.cells):
-            if not missing & set(cell.metadata.get("tags", [])):
-                _run_cell(client, cell, index)
-        seconds = time.perf_counter() - start
-        answers = _ask(client)
-    unit = 1 if sys.platform == "darwin" else 1024  # what the system counts ru_maxrss in
-    return Run(seconds, answers["peak"] * unit / 1e9, answers["gpu"])
-
-
-def _run_cell(client: NotebookClient, cell, index: int) -> None:
-    try:
-        client.execute_cell(cell, index)
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        head = "\n".join(f"    {line}" for line in cell.source.splitlines()[:8])
-        if isinstance(error, CellExecutionError):
-            said = f"{error.ename}: {error.evalue}"
-        else:
-            said = f"{type(error).__name__}: {error}"
-        raise ExecutionFailed(f"cell {index} failed:\n{head}\n  {said}") from None
-
-
-def _ask(client: NotebookClient) -> dict:
-    """Evaluate the PROBE expressions in the kernel, outside the notebook's own cells."""
-    reply = run_sync(client.kc.execute_interactive)(
-        "", silent=True, store_history=False, user_expressions=PROBE, timeout=30
-    )
-    answers = reply["content"]["user_expressions"]
-    return {name: ast.literal_eval(answers[name]["data"]["text/plain"]) for name in PROBE}
 
 
 def tidy(notebook) -> None:
