@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from scaling_utils.fitting._edges import at_edge, inner_starts
 from scaling_utils.fitting._search import first_delta
 from scaling_utils.fitting._solver import Outcome, descend
 from scaling_utils.fitting._starts import grid_starts
@@ -34,6 +35,7 @@ def resample_fits(table: Table, weights, start, delta: float, rng) -> Outcome:
     outcome = descend(begin, weighted, delta, top=wide / 10)  # they start in the valley already
     far = _farthest(outcome.theta, table, start)
     _keep_better(outcome, far, descend(begin[far], weighted.members(far), delta, top=wide))
+    _leave_edges(outcome, table, weighted, delta, wide)
     for _ in range(ROUNDS):
         pool = rng.choice(len(weights), size=min(POOL, len(weights)), replace=False)
         score = weights @ _rho(outcome.theta[pool], table, delta).T  # (members, pool)
@@ -47,6 +49,17 @@ def resample_fits(table: Table, weights, start, delta: float, rng) -> Outcome:
         new = descend(begin, part, delta, top=wide, ratio=2.0, iterations=300)
         _keep_better(outcome, again, new)
     return outcome
+
+
+def _leave_edges(outcome: Outcome, table: Table, weighted: Table, delta: float, top) -> None:
+    """Try the members that ended at an edge again from inside, and keep what is lower."""
+    edge = np.flatnonzero(at_edge(outcome.theta, table))
+    if edge.size == 0:
+        return
+    part = weighted.members(edge)
+    for start in inner_starts(table, delta, top):
+        begin = np.repeat(start[None], edge.size, axis=0)
+        _keep_better(outcome, edge, descend(begin, part, delta, top=top))
 
 
 def _farthest(theta, table: Table, start) -> np.ndarray:
