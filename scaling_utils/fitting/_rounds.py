@@ -19,7 +19,7 @@ from scaling_utils.fitting._solver import Outcome, descend
 from scaling_utils.fitting._starts import grid_starts
 from scaling_utils.fitting._table import Table, huber
 
-ROUNDS = 3
+ROUNDS = (300, 300, 2000)  # steps of each round: only the last waits for the slowest
 POOL = 256
 FAR = 0.25  # share of the resamples that also descend from a wide Huber loss
 LOWER = 1e-8  # a solution that scores lower by this share is worth a new start
@@ -36,7 +36,7 @@ def resample_fits(table: Table, weights, start, delta: float, rng) -> Outcome:
     far = _farthest(outcome.theta, table, start)
     _keep_better(outcome, far, descend(begin[far], weighted.members(far), delta, top=wide))
     _leave_edges(outcome, table, weighted, delta, wide)
-    for _ in range(ROUNDS):
+    for steps in ROUNDS:
         pool = rng.choice(len(weights), size=min(POOL, len(weights)), replace=False)
         score = weights @ _rho(outcome.theta[pool], table, delta).T  # (members, pool)
         nearest = score.argmin(axis=1)
@@ -46,7 +46,7 @@ def resample_fits(table: Table, weights, start, delta: float, rng) -> Outcome:
             break
         begin = np.where(lower[:, None], outcome.theta[pool[nearest]], outcome.theta)[again]
         part = weighted.members(again)
-        new = descend(begin, part, delta, top=wide, ratio=2.0, iterations=300)
+        new = descend(begin, part, delta, top=wide, ratio=2.0, iterations=steps)
         _keep_better(outcome, again, new)
     return outcome
 
@@ -66,12 +66,9 @@ def _farthest(theta, table: Table, start) -> np.ndarray:
     """Return the members whose predictions moved most from the start's: the likeliest to be
     caught in a local optimum."""
     at_start = table.residuals(start[None])
-    moved = np.concatenate(
-        [
-            np.abs(table.residuals(part) - at_start).mean(axis=1)
-            for part in np.array_split(theta, 1 + len(theta) // 1000)
-        ]
-    )
+    parts = np.array_split(theta, -(-len(theta) // table.together(1000)))
+    moved = [np.abs(table.residuals(part) - at_start).mean(axis=1) for part in parts]
+    moved = np.concatenate(moved)
     return np.argsort(-moved, kind="stable")[: int(np.ceil(FAR * len(theta)))]
 
 
