@@ -24,7 +24,8 @@ from scaling_utils.fitting.repetition import (
     resample_repetition,
 )
 from scaling_utils.fitting.report import Report
-from scaling_utils.fitting.resampling import Bootstrap, bootstrap
+from scaling_utils.fitting.resamples import Bootstrap
+from scaling_utils.fitting.resampling import bootstrap
 from scaling_utils.fitting.valley import IsoFlopBias, isoflop_bias
 
 __all__ = [

@@ -162,3 +162,18 @@ def find_loose(evidence: Evidence, errors: dict[str, float]) -> list[str]:
     loose = {name for name, error in errors.items() if error > evidence.tolerated.get(name, FACTOR)}
     tied = {name for name, exponent in evidence.tied.items() if exponent in loose}
     return [name for name in evidence.names if name in loose | tied]
+
+
+def plain_numbers(value):
+    """Return nested tuples, lists and dictionaries with plain numbers; not finite becomes None."""
+    if isinstance(value, dict):
+        return {str(key): plain_numbers(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [plain_numbers(part) for part in value]
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return float(value) if math.isfinite(value) else None
+    return value

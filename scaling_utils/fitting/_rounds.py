@@ -13,12 +13,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from scaling_utils.fitting._edges import at_edge, inner_starts
 from scaling_utils.fitting._search import first_delta
 from scaling_utils.fitting._solver import Outcome, descend
 from scaling_utils.fitting._starts import grid_starts
 from scaling_utils.fitting._table import Table, huber
 
-ROUNDS = 3
+ROUNDS = (300, 300, 2000)  # steps of each round: only the last waits for the slowest
 POOL = 256
 FAR = 0.25  # share of the resamples that also descend from a wide Huber loss
 LOWER = 1e-8  # a solution that scores lower by this share is worth a new start
@@ -34,7 +35,8 @@ def resample_fits(table: Table, weights, start, delta: float, rng) -> Outcome:
     outcome = descend(begin, weighted, delta, top=wide / 10)  # they start in the valley already
     far = _farthest(outcome.theta, table, start)
     _keep_better(outcome, far, descend(begin[far], weighted.members(far), delta, top=wide))
-    for _ in range(ROUNDS):
+    _leave_edges(outcome, table, weighted, delta, wide)
+    for steps in ROUNDS:
         pool = rng.choice(len(weights), size=min(POOL, len(weights)), replace=False)
         score = weights @ _rho(outcome.theta[pool], table, delta).T  # (members, pool)
         nearest = score.argmin(axis=1)
@@ -44,21 +46,29 @@ def resample_fits(table: Table, weights, start, delta: float, rng) -> Outcome:
             break
         begin = np.where(lower[:, None], outcome.theta[pool[nearest]], outcome.theta)[again]
         part = weighted.members(again)
-        new = descend(begin, part, delta, top=wide, ratio=2.0, iterations=300)
+        new = descend(begin, part, delta, top=wide, ratio=2.0, iterations=steps)
         _keep_better(outcome, again, new)
     return outcome
+
+
+def _leave_edges(outcome: Outcome, table: Table, weighted: Table, delta: float, top) -> None:
+    """Try the members that ended at an edge again from inside, and keep what is lower."""
+    edge = np.flatnonzero(at_edge(outcome.theta, table))
+    if edge.size == 0:
+        return
+    part = weighted.members(edge)
+    for start in inner_starts(table, delta, top):
+        begin = np.repeat(start[None], edge.size, axis=0)
+        _keep_better(outcome, edge, descend(begin, part, delta, top=top))
 
 
 def _farthest(theta, table: Table, start) -> np.ndarray:
     """Return the members whose predictions moved most from the start's: the likeliest to be
     caught in a local optimum."""
     at_start = table.residuals(start[None])
-    moved = np.concatenate(
-        [
-            np.abs(table.residuals(part) - at_start).mean(axis=1)
-            for part in np.array_split(theta, 1 + len(theta) // 1000)
-        ]
-    )
+    parts = np.array_split(theta, -(-len(theta) // table.together(1000)))
+    moved = [np.abs(table.residuals(part) - at_start).mean(axis=1) for part in parts]
+    moved = np.concatenate(moved)
     return np.argsort(-moved, kind="stable")[: int(np.ceil(FAR * len(theta)))]
 
 

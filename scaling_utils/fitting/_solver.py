@@ -131,13 +131,37 @@ def _saddle_step(newton, metric, gradient, damping):
     Curvature is measured against the reweighted least-squares matrix, which bounds it
     from above: in those units it is at most 1, ``damping`` is added to it, and negative
     curvature counts by its size, so that every step leads downhill (the saddle-free
-    Newton step of Dauphin et al. 2014, https://arxiv.org/abs/1406.2572).
+    Newton step of Dauphin et al. 2014, https://arxiv.org/abs/1406.2572). A member whose
+    matrices cannot be had in floating point stays where it is, and does not converge.
     """
     size = np.sqrt(np.maximum(np.diagonal(metric, axis1=1, axis2=2), 1e-300))  # (m, p)
-    unit = metric / (size[:, :, None] * size[:, None, :]) + RIDGE * np.eye(size.shape[1])
-    root = np.linalg.inv(np.linalg.cholesky(unit)) / size[:, None, :]  # root metric root' = 1
-    back = root.transpose(0, 2, 1)
-    curvature, axes = np.linalg.eigh(root @ newton @ back)
+    with np.errstate(all="ignore"):
+        unit = metric / (size[:, :, None] * size[:, None, :])
+        lost = ~np.isfinite(unit).all(axis=(1, 2))
+        unit[lost] = np.eye(size.shape[1])
+        root = _inverse_root(unit) / size[:, None, :]  # root metric root' = 1
+        back = root.transpose(0, 2, 1)
+        scaled = root @ newton @ back
+        lost |= ~np.isfinite(scaled).all(axis=(1, 2)) | ~np.isfinite(gradient).all(axis=1)
+    scaled[lost] = np.eye(size.shape[1])
+    curvature, axes = np.linalg.eigh(scaled)
+    step, predicted, at_most = _along(axes, curvature, root, back, gradient, damping)
+    step[lost], predicted[lost], at_most[lost] = 0.0, 0.0, np.inf
+    return step, predicted, at_most
+
+
+def _inverse_root(unit):
+    """Return the inverse of Cholesky's factor, with no more of a ridge than it takes."""
+    ridge = RIDGE
+    while True:
+        try:
+            return np.linalg.inv(np.linalg.cholesky(unit + ridge * np.eye(unit.shape[1])))
+        except np.linalg.LinAlgError:
+            ridge *= 100  # the diagonal is 1, so that this ends
+
+
+def _along(axes, curvature, root, back, gradient, damping):
+    """Return the damped step along the axes of curvature, and what it and a free one gain."""
     slope = (axes.transpose(0, 2, 1) @ (root @ gradient[:, :, None]))[:, :, 0]
     free = np.abs(curvature) + 1e-12
     stiff = free + damping[:, None]
@@ -202,7 +226,7 @@ def minimise(theta, table, delta, *, iterations=100, tolerance=1e-9) -> Outcome:
     every parameter, or promises less than rounding can show. ``objective`` is the sum of
     ``huber(r, delta) / delta`` (of ``r^2/2`` where delta is infinite).
     """
-    if table.shared:
+    if table.shared and len(theta) <= table.together(CHUNK):
         return _minimise(theta, table, delta, iterations, tolerance)
     # Most members converge in a few steps; the rest are gathered and go on together.
     first = _chunked(theta, table, delta, min(iterations, EARLY), tolerance)
@@ -217,9 +241,9 @@ def minimise(theta, table, delta, *, iterations=100, tolerance=1e-9) -> Outcome:
 
 
 def _chunked(theta, table, delta, iterations, tolerance) -> Outcome:
-    parts = []
-    for start in range(0, len(theta), CHUNK):
-        index = np.arange(start, min(start + CHUNK, len(theta)))
+    parts, chunk = [], table.together(CHUNK)
+    for start in range(0, len(theta), chunk):
+        index = np.arange(start, min(start + chunk, len(theta)))
         part = table.members(index)
         parts.append(_minimise(theta[index], part, delta, iterations, tolerance))
     names = ("theta", "objective", "converged", "iterations")

@@ -50,6 +50,21 @@ def grid_starts(table: Table, delta: float, keep: int) -> np.ndarray:
     """
     grids = [PAIR_GRID] * 2 if len(table.axes) == 2 else [np.append(-SINGLE_GRID, SINGLE_GRID)]
     exponents = np.stack([grid.ravel() for grid in np.meshgrid(*grids)], axis=1)
+    chunk = table.together(len(exponents))
+    parts = np.array_split(exponents, -(-len(exponents) // chunk))
+    theta = np.concatenate([_solved(table, part) for part in parts])
+    weights = np.ones(table.target.shape) if table.weights is None else table.weights
+    score = np.concatenate(
+        [
+            huber(table.residuals(part), delta) @ weights
+            for part in np.array_split(theta, len(parts))
+        ]
+    )
+    return theta[np.argsort(score, kind="stable")[:keep]]
+
+
+def _solved(table: Table, exponents: np.ndarray) -> np.ndarray:
+    """Return the solver's parameters at some exponents, (members, terms)."""
     loss = np.exp(table.target) if table.log else table.target
     shapes = [np.exp(-e[:, None] * axis) for e, axis in zip(exponents.T, table.axes, strict=True)]
     if table.offset is None:
@@ -57,7 +72,4 @@ def grid_starts(table: Table, delta: float, keep: int) -> np.ndarray:
     scale = loss if table.log else np.full_like(loss, np.abs(loss).mean())
     features = np.stack(shapes, axis=2) / scale[:, None]
     solved = _nonnegative(features, (loss - (table.offset or 0.0)) / scale)
-    theta = np.column_stack([np.log(np.maximum(solved, FLOOR * np.abs(loss).min())), exponents])
-    weights = 1.0 if table.weights is None else table.weights
-    score = (weights * huber(table.residuals(theta), delta)).sum(axis=1)
-    return theta[np.argsort(score, kind="stable")[:keep]]
+    return np.column_stack([np.log(np.maximum(solved, FLOOR * np.abs(loss).min())), exponents])

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 RANGE = (-700.0, 300.0)  # of the logarithm of a term
+CELLS = 2**18  # members times rows evaluated together: bounds the memory of long tables
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,10 @@ class Table:
         """Whether all members have the same target and weights."""
         return self.target.ndim == 1 and (self.weights is None or self.weights.ndim == 1)
 
+    def together(self, most: int) -> int:
+        """Return how many members to evaluate at once: ``most``, or fewer of a long table."""
+        return max(4, min(most, CELLS // self.axes[0].size))
+
     def members(self, index: np.ndarray) -> Table:
         """Return the table as seen by some of the members."""
         target, weights = self.target, self.weights
@@ -85,7 +90,11 @@ class Table:
 
     def residuals(self, theta: np.ndarray) -> np.ndarray:
         """Return predicted less observed, shape (members, rows)."""
-        predicted = self.terms(theta).sum(axis=1)
+        chunk = self.together(len(theta))
+        predicted = np.empty((len(theta), self.axes[0].size))
+        for start in range(0, len(theta), chunk):
+            part = slice(start, start + chunk)
+            predicted[part] = self.terms(theta[part]).sum(axis=1)
         return (np.log(predicted) if self.log else predicted) - self.target
 
     def columns(self, theta: np.ndarray) -> np.ndarray:

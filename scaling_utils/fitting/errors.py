@@ -10,11 +10,14 @@ class FitError(RuntimeError):
     ----------
     partial : dict
         What the fit has: the parameters where it stopped, the objective there.
+    fit : object or None
+        The finished fit, where only what was built on it failed.
     """
 
-    def __init__(self, message: str, partial: dict):
+    def __init__(self, message: str, partial: dict, fit=None):
         super().__init__(message)
         self.partial = partial
+        self.fit = fit
 
 
 class FitWarning(UserWarning):

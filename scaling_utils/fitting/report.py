@@ -11,7 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scaling_utils.fitting._evidence import Evidence, find_far, find_loose, relative_errors
+from scaling_utils.fitting._evidence import (
+    Evidence,
+    find_far,
+    find_loose,
+    plain_numbers,
+    relative_errors,
+)
 
 NAMED = 8  # rows named one by one in a sentence
 
@@ -144,18 +150,3 @@ def constants_of(law) -> dict:
     """Return the constants of a law by name."""
     values = {k: v for k, v in vars(law).items() if k != "about"}
     return {k: constants_of(v) if hasattr(v, "__dict__") else v for k, v in values.items()}
-
-
-def plain_numbers(value):
-    """Return nested tuples, lists and dictionaries with plain numbers; not finite becomes None."""
-    if isinstance(value, dict):
-        return {str(key): plain_numbers(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return [plain_numbers(part) for part in value]
-    if isinstance(value, (bool, np.bool_)):
-        return bool(value)
-    if isinstance(value, (int, np.integer)):
-        return int(value)
-    if isinstance(value, (float, np.floating)):
-        return float(value) if math.isfinite(value) else None
-    return value

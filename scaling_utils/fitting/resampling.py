@@ -8,107 +8,20 @@ to the Bootstrap, chapters 6 and 13, https://doi.org/10.1201/9780429246593.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
 
 import numpy as np
 
-from scaling_utils._check import finite_array, member, whole
-from scaling_utils.fitting._intervals import METHODS, interval_of
+from scaling_utils._check import whole
+from scaling_utils.fitting._draws import Draws, Given, batches
+from scaling_utils.fitting._edges import at_edge
 from scaling_utils.fitting._rounds import recheck, resample_fits
-from scaling_utils.fitting.errors import FitError, FitWarning
+from scaling_utils.fitting._solver import Outcome
+from scaling_utils.fitting.errors import FitWarning
 from scaling_utils.fitting.parametric import ParametricFit
 from scaling_utils.fitting.power import PowerLawFit
-from scaling_utils.laws import ParametricLaw
+from scaling_utils.fitting.resamples import Bootstrap
 
-KINDS = ("case", "stratified")
 SPARE = 2  # rows beyond the number of parameters, below which resamples are all alike
-
-
-@dataclass(frozen=True)
-class Bootstrap:
-    """The refitted resamples of a fit.
-
-    Attributes
-    ----------
-    fit : ParametricFit or PowerLawFit
-        The fit of all rows.
-    names : tuple of str
-        The quantities: E, A, B, alpha, beta and a = beta / (alpha + beta), the exponent of
-        the optimal size, for a parametric law; c (where fitted), a, b for a power law.
-    samples : array, shape (resamples, quantities)
-        Their values in each resample.
-    objective : array, shape (resamples,)
-        The objective that each resample reached.
-    converged : array of bool, shape (resamples,)
-        Whether each resample reached an optimum.
-    kind : str
-        How rows were drawn: "case", "stratified" or "indices".
-    checked, missed : int
-        Resamples also fitted from scratch, and how many of these then ended lower by more
-        than a millionth. (The lower fit is kept.)
-    jackknife : array, shape (rows, quantities)
-        The quantities with each row left out once; for BCa intervals.
-    """
-
-    fit: ParametricFit | PowerLawFit
-    names: tuple[str, ...]
-    samples: np.ndarray = field(repr=False)
-    objective: np.ndarray = field(repr=False)
-    converged: np.ndarray = field(repr=False)
-    kind: str
-    checked: int
-    missed: int
-    jackknife: np.ndarray = field(repr=False)
-
-    @property
-    def standard_errors(self) -> dict[str, float]:
-        """Standard deviation over resamples, by name."""
-        return dict(zip(self.names, self.samples.std(axis=0, ddof=1).tolist(), strict=True))
-
-    @property
-    def intervals(self) -> dict[str, tuple[float, float]]:
-        """95 % percentile intervals, by name."""
-        return self.interval()
-
-    def interval(
-        self, level: float = 0.95, method: str = "percentile"
-    ) -> dict[str, tuple[float, float]]:
-        """Return the interval of each quantity, by name.
-
-        ``level`` is the nominal coverage, between 0 and 1. "percentile" takes quantiles of
-        the resamples, "bca" corrects them for bias and for an error that changes with the
-        estimate, and "basic" mirrors them at the estimate. On synthetic tables of 60 and 240
-        runs, nominal 95 % intervals covered the truth in 95 to 99 % of tables ("percentile"), 93
-        to 97 % ("bca") and 80 to 94 % ("basic", which takes no account of how lopsided the
-        prefactors are); benchmarks/coverage.py prints the table.
-        """
-        member("method", method, METHODS)
-        found = self.fit.found
-        point = self.fit.quantities(found.columns[None])[0]
-        bounds = interval_of(self.samples, point, self.jackknife, level, method)
-        return {
-            name: tuple(map(float, pair)) for name, pair in zip(self.names, bounds, strict=True)
-        }
-
-    def laws(self) -> list[ParametricLaw]:
-        """Return the law of each resample, to carry the uncertainty into a plan.
-
-        Raises
-        ------
-        FitError
-            If the fit is not parametric, or a resample has no law that falls with N and D.
-        """
-        if not isinstance(self.fit, ParametricFit):
-            raise FitError("laws() is for parametric fits; read samples instead", {})
-        rows = self.samples[:, :5]
-        bad = ~(np.isfinite(rows) & (rows >= 0)).all(axis=1) | (rows[:, 1:] == 0).any(axis=1)
-        if bad.any():
-            raise FitError(
-                f"{bad.sum()} of {len(rows)} resamples have no law that falls with N and D: "
-                "the runs hardly determine it",
-                {"resamples": np.flatnonzero(bad).tolist()},
-            )
-        return [ParametricLaw(*map(float, row)) for row in rows]
 
 
 def bootstrap(
@@ -135,6 +48,7 @@ def bootstrap(
         Draw among all rows, or within each stratum (of equal model size, say) so that
         every resample keeps the design. A resample with fewer distinct rows than
         parameters would determine nothing and is drawn again.
+        Either takes the rows for independent; where they are not, see ``draw_groups``.
     strata : array, shape (rows,), optional
         Label of each row; for "stratified" only.
     indices : sequence of whole-number arrays, optional
@@ -158,36 +72,51 @@ def bootstrap(
     if not isinstance(fit, (ParametricFit, PowerLawFit)):
         raise TypeError(f"fit must be a ParametricFit or a PowerLawFit, got {type(fit).__name__}")
     check = whole("check", check, at_least=0)
-    rng = np.random.default_rng(whole("seed", seed, at_least=0))
-    found = fit.found
-    table, delta = found.table, found.delta
-    rows, parameters = table.target.size, found.theta.size
+    seed = whole("seed", seed, at_least=0)
+    rng = np.random.default_rng(seed)
+    table, delta = fit.found.table, fit.found.delta
+    rows, parameters = table.target.size, fit.found.theta.size
     if rows < parameters + SPARE:
         raise ValueError(
             f"fit must have at least {parameters + SPARE} rows to resample {parameters} "
             f"parameters, got {rows}"
         )
     if indices is None:
-        weights = _draw(rng, whole("n", n, at_least=2), rows, parameters, kind, strata)
+        draws = Draws(rng, whole("n", n, at_least=2), rows, parameters, kind, strata)
     else:
-        kind, weights = "indices", _given(indices, rows, parameters)
-
-    outcome = resample_fits(table, weights, found.theta, delta, rng)
-    chosen = rng.choice(len(weights), size=min(check, len(weights)), replace=False)
-    missed = recheck(outcome, table, weights, chosen, delta)
-    without = resample_fits(table, 1.0 - np.eye(rows), found.theta, delta, rng)
-    _warn(int((~outcome.converged).sum()), len(weights), missed, len(chosen))
+        draws = Given(indices, rows, parameters)
+    outcome, checked, missed = _refit(fit, draws, rng, check)
+    _warn(int((~outcome.converged).sum()), draws.count, missed, checked)
     return Bootstrap(
         fit=fit,
         names=fit.names,
         samples=fit.quantities(table.columns(outcome.theta)),
         objective=outcome.objective * (delta if np.isfinite(delta) else 1.0),
         converged=outcome.converged,
-        kind=kind,
-        checked=len(chosen),
+        at_edge=at_edge(outcome.theta, table),
+        kind=draws.kind,
+        seed=seed if indices is None else None,
+        checked=checked,
         missed=missed,
-        jackknife=fit.quantities(table.columns(without.theta)),
+        redrawn=draws.redrawn,
     )
+
+
+def _refit(fit, draws, rng, check: int) -> tuple[Outcome, int, int]:
+    """Fit all resamples, batch by batch; return also how many were checked and missed."""
+    found, parts, checked, missed = fit.found, [], 0, 0
+    for part in batches(draws.count, draws.rows):
+        weights = draws.weights(part)
+        outcome = resample_fits(found.table, weights, found.theta, found.delta, rng)
+        # The resamples are in no order, so that those of the first batches are as good as any.
+        size = min(check - checked, len(weights))
+        chosen = rng.choice(len(weights), size=size, replace=False)
+        missed += recheck(outcome, found.table, weights, chosen, found.delta)
+        checked += size
+        parts.append(outcome)
+    names = ("theta", "objective", "converged", "iterations")
+    joined = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
+    return Outcome(*joined), checked, missed
 
 
 def _warn(failed: int, resamples: int, missed: int, checked: int) -> None:
@@ -205,54 +134,3 @@ def _warn(failed: int, resamples: int, missed: int, checked: int) -> None:
             FitWarning,
             stacklevel=3,
         )
-
-
-def _draw(rng, n: int, rows: int, parameters: int, kind: str, strata) -> np.ndarray:
-    """Return how often each row counts in each resample, shape (n, rows)."""
-    member("kind", kind, KINDS)
-    if kind == "case":
-        if strata is not None:
-            raise ValueError("strata must be left out unless kind is 'stratified', got kind 'case'")
-        groups = [np.arange(rows)]
-    else:
-        labels = np.asarray(strata)
-        if strata is None or labels.shape != (rows,):
-            got = "none" if strata is None else f"shape {labels.shape}"
-            raise ValueError(f"strata must hold one label per row, shape ({rows},), got {got}")
-        groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-    weights = np.zeros((n, rows))
-    empty = np.arange(n)
-    while empty.size:
-        drawn = [group[rng.integers(0, len(group), (empty.size, len(group)))] for group in groups]
-        weights[empty] = _counts(np.concatenate(drawn, axis=1), rows)
-        empty = empty[(weights[empty] > 0).sum(axis=1) < parameters]
-    return weights
-
-
-def _given(indices, rows: int, parameters: int) -> np.ndarray:
-    """Return how often each row is in each of the given resamples, shape (resamples, rows)."""
-    weights = []
-    for index in indices:
-        index = finite_array("indices", index, ndim=1)
-        if (index != np.floor(index)).any() or index.min() < 0 or index.max() >= rows:
-            raise ValueError(
-                f"indices must be whole numbers from 0 to {rows - 1}, "
-                f"got values from {index.min():g} to {index.max():g}"
-            )
-        weights.append(np.bincount(index.astype(int), minlength=rows).astype(float))
-        distinct = int((weights[-1] > 0).sum())
-        if distinct < parameters:
-            raise ValueError(
-                f"indices must name at least {parameters} distinct rows in each resample, "
-                f"got {distinct}"
-            )
-    if not weights:
-        raise ValueError("indices must hold at least one resample, got none")
-    return np.array(weights)
-
-
-def _counts(indices: np.ndarray, rows: int) -> np.ndarray:
-    """Return how often each row was drawn, shape (resamples, rows)."""
-    offset = rows * np.arange(len(indices))[:, None]
-    flat = np.bincount((indices + offset).ravel(), minlength=rows * len(indices))
-    return flat.reshape(len(indices), rows).astype(float)
