@@ -243,6 +243,43 @@ def test_without_time_passing_only_finished_branches_are_saved(make):
     assert all(state["trunk"] is None for state in states)
 
 
+# --- another plan -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ends", "plan", "words"),
+    [
+        ([3, *ENDS], {}, r"ends was \[6, 9, 16, 17\] and is \[3, 6, 9, 16, 17\]"),
+        (ENDS[1:], {}, r"ends was .* and is \[9, 16, 17\]"),
+        (ENDS, {"warmup": 1}, "warmup was 2 and is 1"),
+        (ENDS, {"decay": 0.5}, "decay was 0.3 and is 0.5"),
+    ],
+)
+def test_a_state_of_another_plan_is_refused(make, ends, plan, words):
+    _, states = saves_of(make)
+    trainer = make()
+    with pytest.raises(ValueError, match=f"another plan: {words}"):
+        train_branches(
+            trainer, ends, rows, **{"warmup": WARMUP, "decay": DECAY} | plan, saved=states[3]
+        )
+    assert trainer.step == 0
+
+
+def test_a_state_of_another_trainer_is_refused():
+    _, states = saves_of(one_network)
+    trainer = one_network()
+    trainer.optimiser.param_groups[0]["base"] = 0.1
+    with pytest.raises(ValueError, match=r"rate was \[0.05, 0.05\] and is \[0.1, 0.05\]"):
+        train_branches(trainer, ENDS, rows, warmup=WARMUP, decay=DECAY, saved=states[3])
+
+
+def test_a_state_that_names_no_plan_is_refused(make):
+    _, states = saves_of(make)
+    old = {name: value for name, value in states[3].items() if name != "plan"}
+    with pytest.raises(ValueError, match="an earlier version that did not wrote this one"):
+        train_branches(make(), ENDS, rows, warmup=WARMUP, decay=DECAY, saved=old)
+
+
 # --- bad input ----------------------------------------------------------------------------
 
 

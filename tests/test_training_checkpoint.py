@@ -1,5 +1,6 @@
 """Checkpoints: damage is refused, and a run killed at any moment goes on as if it had not been."""
 
+import errno
 import hashlib
 import json
 import math
@@ -16,7 +17,12 @@ import numpy as np
 import pytest
 import torch
 
-from scaling_utils.training import CheckpointError, CheckpointWarning, checkpoint
+from scaling_utils.training import (
+    CheckpointError,
+    CheckpointOwnerError,
+    CheckpointWarning,
+    checkpoint,
+)
 
 SCRIPT = Path(killed_runs.__file__)
 
@@ -304,6 +310,153 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch, step):
         with pytest.raises(OSError, match="No space"):
             checkpoint.save(tmp_path, step, state(2.0))
     assert checkpoint.latest(tmp_path)[1]["weights"][0] == 1.0
+
+
+class HalfFull:
+    """A file on a disk that is full after half of the bytes."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+    def write(self, data):
+        self.file.write(data[: len(data) // 2])
+        self.file.flush()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("step", [1, 2])
+@pytest.mark.parametrize("suffix", [".pt.tmp", ".pt.sha256.tmp"])
+def test_a_disk_that_fills_up_while_writing_is_named(tmp_path, monkeypatch, step, suffix):
+    checkpoint.save(tmp_path, 1, state(1.0))
+    really = Path.open
+
+    def half_full(path, *arguments, **options):
+        file = really(path, *arguments, **options)
+        return HalfFull(file) if path.name.endswith(suffix) else file
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", half_full)
+        with pytest.raises(
+            OSError, match=r"could not be written, .* as they were: No space"
+        ) as full:
+            checkpoint.save(tmp_path, step, state(2.0))
+    assert full.value.errno == errno.ENOSPC
+    assert full.value.filename.endswith(suffix.removesuffix(".tmp"))
+    assert not list(tmp_path.glob(".*.tmp"))  # a full disk needs the room
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert checkpoint.latest(tmp_path)[1]["weights"][0] == 1.0
+    checkpoint.save(tmp_path, step, state(3.0))  # with room again
+    assert checkpoint.latest(tmp_path)[1]["weights"][0] == 3.0
+
+
+def test_each_file_is_forced_to_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
+    checkpoint.save(tmp_path, 1, state())
+    seen = []
+
+    def noting(name, really):
+        def call(first, *rest):
+            if name == "fsync":
+                status = os.fstat(first)
+                seen.append((name, status.st_ino, status.st_size))
+            else:
+                seen.append((name, Path(rest[0] if rest else first).name))
+            return really(first, *rest)
+
+        return call
+
+    for name in ("fsync", "replace"):
+        monkeypatch.setattr(os, name, noting(name, getattr(os, name)))
+    unlink = noting("unlink", Path.unlink)
+    monkeypatch.setattr(Path, "unlink", lambda path, **_: unlink(path))
+    path = checkpoint.save(tmp_path, 2, state(), keep=1)
+
+    def forced(file):  # the same file, entirely written
+        return ("fsync", file.stat().st_ino, file.stat().st_size)
+
+    folder = [("fsync", tmp_path.stat().st_ino)] * (os.name != "nt")
+    events = [event[:2] if event[:2] in folder else event for event in seen]
+    assert events == [
+        forced(hash_of(path)),
+        ("replace", hash_of(path).name),
+        *folder,
+        forced(path),
+        ("replace", path.name),
+        *folder,
+        ("unlink", "step-000000001.pt"),
+        ("unlink", "step-000000001.pt.sha256"),
+    ]
+
+
+# --- whose it is --------------------------------------------------------------------------
+
+
+def test_a_checkpoint_of_another_owner_is_refused_wherever_it_lies(tmp_path):
+    mine, theirs = tmp_path / "mine", tmp_path / "theirs"
+    path = checkpoint.save(theirs, 3, state(2.0), owner="job B")
+    assert killed_runs.same(checkpoint.load(path, owner="job B"), state(2.0))
+    assert killed_runs.same(checkpoint.latest(theirs, owner="job B"), (3, state(2.0)))
+    checkpoint.save(mine, 1, state(1.0), owner="job A")
+    for file in theirs.iterdir():  # copied into the folder of the other job
+        (mine / file.name).write_bytes(file.read_bytes())
+    words = r"mine.step-000000003\.pt has the owner 'job B', not 'job A'"
+    with pytest.raises(CheckpointOwnerError, match=words):
+        checkpoint.latest(mine, owner="job A")
+    with pytest.raises(CheckpointOwnerError, match=words):
+        checkpoint.load(mine / path.name, owner="job A")
+    before = names(mine)
+    with pytest.raises(CheckpointOwnerError, match=words):
+        checkpoint.save(mine, 4, state(), owner="job A")
+    assert names(mine) == before
+
+
+def test_a_checkpoint_without_owner_is_nobodys(tmp_path):
+    path = checkpoint.save(tmp_path, 3, state())
+    for refused in (
+        lambda: checkpoint.load(path, owner="job A"),
+        lambda: checkpoint.latest(tmp_path, owner="job A"),
+        lambda: checkpoint.save(tmp_path, 4, state(), owner="job A"),
+    ):
+        with pytest.raises(CheckpointOwnerError, match="has no owner, not 'job A'"):
+            refused()
+
+
+def test_who_does_not_ask_gets_any(tmp_path):
+    path = checkpoint.save(tmp_path, 3, state(), owner="job A")
+    assert killed_runs.same(checkpoint.load(path), state())
+    assert killed_runs.same(checkpoint.latest(tmp_path), (3, state()))
+
+
+def test_damage_goes_before_the_owner(tmp_path):
+    checkpoint.save(tmp_path, 1, state(1.0), owner="job A")
+    flipped(checkpoint.save(tmp_path, 2, state(2.0), owner="job A"))
+    with pytest.warns(CheckpointWarning, match="going back to step-000000001"):
+        assert checkpoint.latest(tmp_path, owner="job A")[0] == 1
+    checkpoint.save(tmp_path, 2, state(3.0), owner="job A")
+    assert checkpoint.latest(tmp_path, owner="job A")[1]["weights"][0] == 3.0
+
+
+@pytest.mark.parametrize("owner", ["", 3, b"job A", ["job A"]])
+def test_an_owner_is_a_text(tmp_path, owner):
+    for call in (
+        lambda: checkpoint.save(tmp_path, 1, state(), owner=owner),
+        lambda: checkpoint.load(tmp_path / "step-000000001.pt", owner=owner),
+        lambda: checkpoint.latest(tmp_path, owner=owner),
+    ):
+        with pytest.raises(TypeError, match="owner must be None or a text"):
+            call()
+    assert names(tmp_path) == []
+
+
+def test_a_state_cannot_pass_for_another_owners(tmp_path):
+    with pytest.raises(ValueError, match=r"must not use the key 'checkpoint\.owner'"):
+        checkpoint.save(tmp_path, 1, {"checkpoint.owner": "job B"})
 
 
 # --- refused arguments --------------------------------------------------------------------

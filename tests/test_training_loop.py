@@ -380,3 +380,324 @@ def test_a_run_stops_when_no_member_has_a_finite_loss_left():
     assert math.isnan(some.history[-1]["loss"][1])
     with pytest.raises(FloatingPointError, match=r"loss is .*nan.* at step 2: lower"):
         trainer([math.inf, math.nan]).train(3, constant(3), every=2)
+
+
+# --- unequal numbers of targets -------------------------------------------------------------------
+
+
+def ragged(index, *shape, share=0.5):
+    """Text of ``shape`` whose targets are padding in irregular places, but for the first row."""
+    drawn = text(index, *shape)
+    inputs, targets = drawn[..., :-1], drawn[..., 1:].clone()
+    hidden = torch.rand(targets.shape, generator=torch.Generator().manual_seed(index)) < share
+    hidden[..., 0, :] = False
+    return inputs, targets.masked_fill(hidden, -100)
+
+
+def four_of_one():
+    """Eight sequences, of which four have one target only."""
+    drawn = text(3, 8, 6)
+    inputs, targets = drawn[:, :-1], drawn[:, 1:].clone()
+    targets[4:, 1:] = -100
+    return inputs, targets
+
+
+def gradient(model, batches, accumulate):
+    """The gradient of the first step, as a plain step at rate 1 shows it; and the trainer."""
+    start = weights(model)
+    trainer = Trainer(model, Plain(model), batches, accumulate=accumulate)
+    trainer.train(1, constant(1))
+    return [a - b for a, b in zip(start, weights(model), strict=True)], trainer
+
+
+@pytest.mark.parametrize("accumulate", [2, 4, 8])
+def test_a_step_minimises_the_mean_over_all_of_its_targets(accumulate):
+    inputs, targets = four_of_one()
+    other = gpt()
+    other.loss(inputs, targets).backward()  # torch's own mean over all 24 targets
+    expected = [p.grad for p in other.parameters()]
+    rows = 8 // accumulate
+
+    def micro(index):
+        return tuple(part[index * rows : (index + 1) * rows] for part in (inputs, targets))
+
+    found, trainer = gradient(gpt(), micro, accumulate)
+    close(found, expected)
+    assert trainer.tokens == 4 * 5 + 4
+    assert trainer.positions == 8 * 5
+    assert trainer.history[0]["loss"] == pytest.approx(
+        other.loss(inputs, targets).item(), rel=1e-12
+    )
+
+
+@pytest.mark.parametrize("share", [0.2, 0.9])
+def test_ragged_micro_batches_train_like_one_batch(share):
+    def whole(index):
+        return ragged(index, B, 6, share=share)
+
+    def micro(index):
+        step, part = divmod(index, 3)
+        return tuple(half[2 * part : 2 * part + 2] for half in whole(step))
+
+    one, two = gpt(), gpt()
+    for model, batches, accumulate in [(one, whole, 1), (two, micro, 3)]:
+        Trainer(model, adamw(model, 1e-2), batches, clip=0.5, accumulate=accumulate).train(
+            4, constant(4)
+        )
+    close(weights(one), weights(two))
+
+
+def test_ragged_members_train_like_one_batch_each():
+    def whole(index):
+        drawn = text(index, 2, B, C + 1)
+        targets = drawn[..., C].clone()
+        # Equally many for both members in the step, and unequally many in its halves.
+        targets[0, [0, 1, 5]] = -100
+        targets[1, [2, 4, 5]] = -100
+        return drawn[..., :C], targets
+
+    def micro(index):
+        step, part = divmod(index, 2)
+        return tuple(half[:, 3 * part : 3 * part + 3] for half in whole(step))
+
+    def alone(member):
+        def batches(index):
+            return tuple(half[member : member + 1] for half in whole(index))
+
+        return batches
+
+    together, split = ngrams([1, 2]), ngrams([1, 2])
+    for model, batches, accumulate in [(together, whole, 1), (split, micro, 2)]:
+        trainer = Trainer(
+            model, MemberAdam(model, [0.01, 0.1]), batches, clip=0.1, accumulate=accumulate
+        )
+        trainer.train(5, constant(5))
+        assert (trainer.tokens, trainer.positions) == (5 * 3, 5 * B)
+    close(weights(together), weights(split))
+    for member, (seed, rate) in enumerate([(1, 0.01), (2, 0.1)]):
+        single = ngrams([seed])
+        Trainer(single, MemberAdam(single, [rate]), alone(member), clip=0.1).train(5, constant(5))
+        close([p[member : member + 1] for p in weights(split)], weights(single))
+
+
+def test_members_loss_is_the_mean_over_what_counts():
+    model = ngrams([1, 1])
+    inputs, targets = windows(2)(4)
+    targets[0, 2:] = -100
+    targets[1] = -100
+    logits = model(inputs)
+    expected = nn.functional.cross_entropy(logits[0], targets[0])  # ignores -100
+    found = model.loss(inputs, targets)
+    torch.testing.assert_close(found[0], expected, rtol=1e-12, atol=0.0)
+    assert found[1] == 0
+
+
+def test_a_micro_batch_of_padding_alone_changes_nothing():
+    inputs, targets = sequences(0)
+    padded = torch.full_like(targets, -100)
+
+    def micro(index):
+        return (inputs, targets) if index == 1 else (inputs, padded)
+
+    found, trainer = gradient(gpt(), micro, accumulate=3)
+    expected, _ = gradient(gpt(), lambda index: (inputs, targets), accumulate=1)
+    close(found, expected)
+    assert math.isfinite(trainer.history[0]["loss"])
+    assert (trainer.tokens, trainer.positions) == (B * 5, 3 * B * 5)
+
+
+def test_a_step_without_targets_is_named():
+    inputs, targets = sequences(0)
+
+    def batches(index):
+        return inputs, targets if index < 2 else torch.full_like(targets, -100)
+
+    model = gpt()
+    trainer = Trainer(model, adamw(model, 1e-2), batches, accumulate=2)
+    with pytest.raises(ValueError, match="all of step 1 are -100, which means padding"):
+        trainer.train(3, constant(3))
+    assert trainer.step == 1
+
+
+def test_members_with_unequal_numbers_of_targets_are_named():
+    def batches(index):
+        inputs, targets = windows(2)(index)
+        targets[0, 0] = -100
+        return inputs, targets
+
+    model = ngrams([1, 2])
+    with pytest.raises(ValueError, match=r"every member equally many .* step 0 has \[5, 6\]"):
+        Trainer(model, MemberAdam(model, [0.1, 0.1]), batches).train(1, constant(1))
+
+
+# --- going on with other settings -----------------------------------------------------------------
+
+
+def trained(until=4, batches=sequences, schedule=None, dropout=0.0, shape=SHAPE, **options):
+    """A trainer after ``until`` steps, with the options of AdamW and of the trainer."""
+    torch.manual_seed(1)
+    model = GPT(shape, dropout).double()
+    names = ("multipliers", "betas", "weight_decay")
+    own = {name: options.pop(name) for name in names if name in options}
+    trainer = Trainer(model, adamw(model, options.pop("rate", 1e-2), **own), batches, **options)
+    if until:
+        trainer.train(until, schedule or constant(9))
+    return trainer
+
+
+WIDER = Transformer(n_layer=1, d_model=16, n_head=2, vocab=V, context=5)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"rate": 1e-3}, r"rate was \[0.01\] and is \[0.001\]\. .* change=\['rate'\]"),
+        ({"betas": (0.9, 0.95)}, r"betas was \[\[0.9, 0.98\]\] and is \[\[0.9, 0.95\]\]"),
+        ({"clip": 0.5}, r"clip was None and is 0.5\. .* change=\['clip'\]"),
+        ({"accumulate": 2}, r"accumulate was 1 and is 2\. .* change=\['accumulate'\]"),
+        ({"dropout": 0.5}, r"dropout drop was 0.0 and is 0.5 and .* more"),
+        ({"about": {"seed": 1}}, r"about seed was None and is 1"),
+        ({"accumulate": 2, "rate": 1.0}, r"change=\['accumulate', 'rate'\]"),
+        ({"weight_decay": 0.1}, "groups cannot change within a run"),
+        ({"shape": WIDER}, r"model embedding.weight was '\(7, 8\) .* and is '\(7, 16\)"),
+    ],
+)
+def test_a_changed_setting_is_named_and_nothing_is_restored(options, words):
+    state = trained().state()
+    fresh = trained(until=0, **options)
+    before = weights(fresh.model)
+    with pytest.raises(ValueError, match=words):
+        fresh.restore(state)
+    assert fresh.step == 0
+    assert all(map(torch.equal, before, weights(fresh.model)))
+
+
+def test_another_kind_of_optimiser_is_named():
+    state = trained().state()
+    model = gpt()
+    with pytest.raises(ValueError, match="optimiser was 'AdamW' and is 'Plain'"):
+        Trainer(model, Plain(model), sequences).restore(state)
+
+
+def test_members_of_other_rates_are_named():
+    def new(rates):
+        model = ngrams([1, 2])
+        return Trainer(model, MemberAdam(model, rates), windows(2))
+
+    one = new([0.01, 0.1])
+    one.train(2, constant(5))
+    with pytest.raises(ValueError, match=r"rate was \[0.01, 0.1\] and is \[0.1, 0.01\]"):
+        new([0.1, 0.01]).restore(one.state())
+
+
+def test_a_new_rate_that_is_asked_for_takes_effect():
+    state = trained().state()
+    changed, other = trained(until=0, rate=1e-3), trained()
+    changed.restore(state, change=["rate"])
+    changed.train(6, constant(9))
+    for group in other.optimiser.param_groups:
+        group["base"] = 1e-3  # the same change, made by hand in the run that was not stopped
+    other.train(6, constant(9))
+    assert all(map(torch.equal, weights(changed.model), weights(other.model)))
+    assert changed.optimiser.param_groups[0]["lr"] == 1e-3
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 1), (2, 3)])
+def test_another_accumulate_goes_on_where_the_data_were(before, after):
+    seen = []
+
+    def watched(index):
+        seen.append(index)
+        return sequences(index)
+
+    state = trained(until=4, batches=watched, accumulate=before).state()
+    assert seen == list(range(4 * before))
+    changed = trained(until=0, batches=watched, accumulate=after)
+    changed.restore(state, change={"accumulate"})
+    seen.clear()
+    changed.train(6, constant(9))
+    first = 4 * before
+    # Micro-batch 0 once more, to see that the data are the same; then on, without a jump.
+    assert sorted(seen) == [0, *range(first, first + 2 * after)]
+    assert changed.tokens == (4 * before + 2 * after) * B * 5
+
+
+def test_other_data_are_named_when_training_goes_on():
+    state = trained().state()
+    other = trained(until=0, batches=lambda index: sequences(index + 50))
+    other.restore(state)
+    with pytest.raises(ValueError, match=r"state was made with other data: inputs .* \(6, 5\)"):
+        other.train(5, constant(9))
+    other.restore(state, change=["data"])
+    other.train(5, constant(9))
+    assert other.step == 5
+    smaller = trained(until=0, batches=lambda index: tuple(x[:2] for x in sequences(index)))
+    smaller.restore(other.state())
+    with pytest.raises(ValueError, match=r"shape \(6, 5\) .* \(2, 5\)"):
+        smaller.train(6, constant(9))
+
+
+def test_real_data_may_differ_in_their_last_digits():
+    from scaling_utils.training._settings import check_data, fingerprint
+
+    x, y = torch.randn(5, 3), torch.randn(5)
+    kept = fingerprint(x, y)
+    check_data(kept, fingerprint(x * (1 + 1e-6), y))
+    with pytest.raises(ValueError, match="targets of micro-batch 0"):
+        check_data(kept, fingerprint(x, y.flip(0)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (wsd(20, 4), wsd(20, 2), "step 0 was made with 0.25 and it gives 0.5"),
+        (wsd(4, 0, 0.5), constant(9), "step 3 was made with 0.5 and it gives 1"),
+        (lambda step: 0.5, constant(9), "step 0 was made with 0.5 and it gives 1"),
+    ],
+)
+def test_another_schedule_is_named_when_training_goes_on(old, new, words):
+    state = trained(schedule=old).state()
+    other = trained(until=0)
+    other.restore(state)
+    with pytest.raises(ValueError, match=words):
+        other.train(6, new)
+    assert other.step == 4
+    other.restore(state, change="schedule")
+    other.train(6, new)
+    other.train(8, new)
+    assert other.history[-1]["factor"] == 1.0
+
+
+def test_a_schedule_may_differ_in_what_is_still_to_come():
+    state = trained(schedule=wsd(40, 2)).state()
+    other = trained(until=0)
+    other.restore(state)
+    other.train(8, wsd(8, 2, 0.25))
+    assert other.history[-1]["factor"] == 0.5
+
+
+def test_what_a_run_is_about_goes_with_it(tmp_path):
+    from scaling_utils.training import checkpoint
+
+    about = {"seed": 3, "corpus": "sha256:ab", "widths": (4, 8)}
+    path = checkpoint.save(tmp_path, 4, trained(about=about).state())
+    same = trained(until=0, about=about)
+    same.restore(checkpoint.load(path))
+    assert same.step == 4
+    with pytest.raises(ValueError, match=r"about corpus was 'sha256:ab' and is 'sha256:cd'"):
+        trained(until=0, about=about | {"corpus": "sha256:cd"}).restore(checkpoint.load(path))
+
+
+def test_change_must_name_settings():
+    state = trained().state()
+    with pytest.raises(ValueError, match=r"change must name settings, of about, accumulate, .*lr"):
+        trained(until=0).restore(state, change=["lr"])
+    with pytest.raises(ValueError, match="change must name settings"):
+        trained(until=0).restore(state, change=["model"])
+
+
+def test_a_state_that_does_not_say_its_settings_is_refused():
+    state = trained().state()
+    del state["settings"]
+    with pytest.raises(ValueError, match="an earlier version that kept none wrote this one"):
+        trained(until=0).restore(state)

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from scaling_utils._check import whole
 
+IGNORED = -100  # a target that does not count, as in torch's cross_entropy
+
 
 class NeuralNgrams(nn.Module):
     """Independent feed-forward language models of one shape, trained side by side.
@@ -121,10 +123,12 @@ class NeuralNgrams(nn.Module):
                 raise ValueError(f"tokens must be 0 to {self.vocab - 1}, got {worst}")
 
     def loss(self, tokens: Tensor, targets: Tensor) -> Tensor:
-        """Return each member's mean cross-entropy (M,) in nats per token.
+        """Return each member's mean cross-entropy (M,) in nats per token that counts.
 
-        ``tokens`` are windows (M, B, c) and ``targets`` the tokens after them (M, B).
+        ``tokens`` are windows (M, B, c) and ``targets`` the tokens after them (M, B); a target
+        of -100 does not count. A member without any target has the loss 0.
         """
         logits = self(tokens)  # (M, B, V)
         each = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
-        return each.view(targets.shape).mean(1)  # (M,)
+        counted = (targets != IGNORED).sum(1).clamp(min=1)  # (M,)
+        return each.view(targets.shape).sum(1) / counted  # (M,)

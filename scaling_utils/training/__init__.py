@@ -11,7 +11,11 @@
 
 from scaling_utils.training import checkpoint
 from scaling_utils.training.branches import train_branches
-from scaling_utils.training.checkpoint import CheckpointError, CheckpointWarning
+from scaling_utils.training.checkpoint import (
+    CheckpointError,
+    CheckpointOwnerError,
+    CheckpointWarning,
+)
 from scaling_utils.training.evaluation import HeldOut, evaluate
 from scaling_utils.training.loop import Trainer
 from scaling_utils.training.mup import activations, mup_multipliers, start_mup
@@ -20,6 +24,7 @@ from scaling_utils.training.schedules import Schedule, constant, cosine, wsd
 
 __all__ = [
     "CheckpointError",
+    "CheckpointOwnerError",
     "CheckpointWarning",
     "HeldOut",
     "MemberAdam",

@@ -42,7 +42,7 @@ def train_branches(
     measure : called with the trainer at the end of each branch and that length; returns rows.
     warmup : steps. decay : share of each length.
     save : called with a state every ``seconds`` and after each branch. saved : such a state,
-        to go on from.
+        to go on from, of the same plan (``ends``, ``warmup``, ``decay``) and the same trainer.
 
     Returns
     -------
@@ -51,16 +51,19 @@ def train_branches(
     Raises
     ------
     TypeError, ValueError : ``ends`` that are empty, not whole or not rising; a warm-up that
-        reaches into the first decay; a trainer that has made steps, without ``saved``.
+        reaches into the first decay; a trainer that has made steps, without ``saved``; a
+        ``saved`` that another plan or a trainer with other settings made.
     """
     ends = [whole("ends", end) for end in ends]
     if not ends or any(a >= b for a, b in pairwise(ends)):
         raise ValueError(f"ends must be rising lengths, at least one; got {ends}")
     seconds = number("seconds", seconds, above=0)
+    plan = {"ends": ends, "warmup": warmup, "decay": decay}
     rows, first, trunk = [], 0, None
     if saved is None and trainer.step:
         raise ValueError(f"trainer must be at step 0 unless saved is given, got {trainer.step}")
     if saved is not None:
+        _check_plan(saved.get("plan"), plan)
         rows, first, trunk = list(saved["rows"]), saved["branch"], saved["trunk"]
         trainer.restore(saved["now"])
     clock = time.monotonic()
@@ -69,7 +72,7 @@ def train_branches(
         nonlocal clock
         if save is None or (not at_once and time.monotonic() - clock < seconds):
             return
-        save({"rows": rows, "branch": branch, "trunk": trunk, "now": trainer.state()})
+        save({"plan": plan, "rows": rows, "branch": branch, "trunk": trunk, "now": trainer.state()})
         clock = time.monotonic()
 
     def advance(until: int, schedule, branch: int) -> None:
@@ -88,3 +91,18 @@ def train_branches(
         trunk = None
         keep(branch + 1, at_once=True)
     return rows
+
+
+def _check_plan(saved: dict[str, Any] | None, plan: dict[str, Any]) -> None:
+    """Raise unless a saved state belongs to this plan: its branches are counted, not named."""
+    if saved is None:
+        raise ValueError(
+            "saved must say to which ends it belongs, and an earlier version that did not wrote "
+            "this one; start the run again"
+        )
+    other = {name: value for name, value in plan.items() if saved.get(name) != value}
+    if other:
+        found = "; ".join(
+            f"{name} was {saved.get(name)!r} and is {value!r}" for name, value in other.items()
+        )
+        raise ValueError(f"saved belongs to a run of another plan: {found}. Start a new run for it")

@@ -6,7 +6,8 @@ written under a temporary name, forced to the disk, and renamed, the hash first.
 happens entirely or not at all, so that a file under its final name is complete, and has
 its hash beside it, whenever the process was killed.
 
-A folder belongs to one run, and to one process at a time.
+A folder belongs to one run, and to one process at a time. A checkpoint may say whose it is:
+saved with an ``owner``, it is refused to every other one, whatever folder it lies in.
 """
 
 from __future__ import annotations
@@ -22,21 +23,28 @@ from pathlib import Path
 import torch
 
 from scaling_utils._check import whole
+from scaling_utils.training._storage import check_storable, replace_file
 
 _NAME = re.compile(r"step-(\d{9,})\.pt")
 _HASH_LINE = re.compile(r"([0-9a-f]{64})  (\S+)")
-_PLAIN = (type(None), bool, int, float, str)
+_OWNER = "checkpoint.owner"  # the key under which a file says whose it is
 
 
 class CheckpointError(RuntimeError):
     """A checkpoint that cannot be trusted, or that would hide a later one."""
 
 
+class CheckpointOwnerError(CheckpointError):
+    """A good checkpoint that belongs to another run."""
+
+
 class CheckpointWarning(UserWarning):
     """A damaged checkpoint was passed over in favour of an earlier one."""
 
 
-def save(folder: str | os.PathLike, step: int, state: dict, keep: int = 2) -> Path:
+def save(
+    folder: str | os.PathLike, step: int, state: dict, keep: int = 2, *, owner: str | None = None
+) -> Path:
     """Write the state of a run after ``step`` optimiser steps, so that no crash can spoil it.
 
     Files that a killed process left behind are removed first, and after the new checkpoint
@@ -51,6 +59,8 @@ def save(folder: str | os.PathLike, step: int, state: dict, keep: int = 2) -> Pa
         random states as tensors (``torch.get_rng_state()``).
     keep : number of checkpoints that stay, at least 1; 2 leaves an earlier one to go back
         to when the disk damages the newest.
+    owner : whose checkpoint it is, for example the key of a job. ``load`` and ``latest`` compare
+        it when they are given one. None says nothing.
 
     Returns
     -------
@@ -61,29 +71,35 @@ def save(folder: str | os.PathLike, step: int, state: dict, keep: int = 2) -> Pa
     TypeError : the state holds something else, which ``load`` would refuse.
     CheckpointError : the folder holds a good checkpoint of a later step, or one that cannot
         be read. To go on from it, call ``latest``; another run needs another folder.
-    OSError : the disk is full or refuses.
+    CheckpointOwnerError : an owner is given, and the newest checkpoint in the folder is not its.
+    OSError : the disk is full or refuses. What was saved before is as good as it was.
     """
     step, keep = whole("step", step, at_least=0), whole("keep", keep)
     if type(state) not in (dict, OrderedDict):
         raise TypeError(f"state must be a dict, got {type(state).__name__}")
-    _check_storable("state", state)
+    check_storable("state", state)
+    _check_owner_argument(owner)
+    if _OWNER in state:
+        raise ValueError(f"state must not use the key {_OWNER!r}; pass owner instead")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    if owner is not None:
+        _check_folder(folder, owner)
     _remove_left_overs(folder)
     _remove_damaged_after(folder, step)
 
     path = folder / f"step-{step:09d}.pt"
     buffer = io.BytesIO()
-    torch.save(state, buffer)
+    torch.save(state if owner is None else {_OWNER: owner, **state}, buffer)
     data = buffer.getvalue()
     digests = [hashlib.sha256(data).hexdigest()]
     old = _good_hash(path)
     if old is not None:  # until the new data are in place, the old ones count
         digests.append(old)
-    _replace(_hash_path(path), _hash_text(path, digests))
-    _replace(path, data)
+    replace_file(_hash_path(path), _hash_text(path, digests))
+    replace_file(path, data)
     if len(digests) > 1:
-        _replace(_hash_path(path), _hash_text(path, digests[:1]))
+        replace_file(_hash_path(path), _hash_text(path, digests[:1]))
 
     for _, old in _found(folder)[keep:]:
         old.unlink()  # before its hash: a .pt file is never without one
@@ -91,41 +107,58 @@ def save(folder: str | os.PathLike, step: int, state: dict, keep: int = 2) -> Pa
     return path
 
 
-def load(path: str | os.PathLike) -> dict:
+def load(path: str | os.PathLike, *, owner: str | None = None) -> dict:
     """Return the state in a checkpoint, its tensors on the CPU, after checking its sha256.
 
     Nothing in the file is run (``weights_only=True``).
+
+    Parameters
+    ----------
+    path : of the ``.pt`` file.
+    owner : whose the checkpoint must be; None accepts any.
 
     Raises
     ------
     CheckpointError : the file is missing, empty or unreadable; its hash file is missing or
         malformed; the hash does not fit, as after a flipped bit or a truncation.
+    CheckpointOwnerError : the file is good and belongs to another owner, or to none.
     """
+    _check_owner_argument(owner)
     path = Path(path)
     state = _unpack(path, _checked(path)[0])
     if not isinstance(state, dict):
         raise CheckpointError(f"{path} holds a {type(state).__name__}, not the dict of a run")
+    _check_owner(path, state.pop(_OWNER, None), owner)
     return state
 
 
-def latest(folder: str | os.PathLike) -> tuple[int, dict] | None:
+def latest(folder: str | os.PathLike, *, owner: str | None = None) -> tuple[int, dict] | None:
     """Return step and state of the newest good checkpoint; None where there is none at all.
 
     Each damaged newer one is passed over with a ``CheckpointWarning`` that names the file
-    and the reason.
+    and the reason. One of another owner is not: it says that the folder is the wrong one.
+
+    Parameters
+    ----------
+    folder : of one run.
+    owner : whose the checkpoint must be; None accepts any.
 
     Raises
     ------
     CheckpointError : there are checkpoints and none is good. Starting over in silence would
         hide the loss of a run; remove the folder to do so.
+    CheckpointOwnerError : the newest good one belongs to another owner, or to none.
     """
+    _check_owner_argument(owner)
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise CheckpointError(f"{folder} is a file, not a folder of checkpoints")
     reasons = []
     for step, path in _found(folder):
         try:
-            state = load(path)
+            state = load(path, owner=owner)
+        except CheckpointOwnerError:
+            raise
         except CheckpointError as error:
             reasons.append(str(error))
             continue
@@ -151,20 +184,31 @@ def _hash_text(path: Path, digests: list[str]) -> bytes:
     return "".join(f"{digest}  {path.name}\n" for digest in digests).encode()
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """Put ``data`` under the name ``path``, entirely or not at all, and force it to the disk."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    if os.name != "nt":  # Windows cannot open a folder
-        handle = os.open(path.parent, os.O_RDONLY)
+def _check_owner_argument(owner: str | None) -> None:
+    if owner is not None and (not isinstance(owner, str) or not owner):
+        raise TypeError(f"owner must be None or a text that is not empty, got {owner!r}")
+
+
+def _check_owner(path: Path, stored: str | None, owner: str | None) -> None:
+    if owner is not None and stored != owner:
+        whose = "no owner" if stored is None else f"the owner {stored!r}"
+        raise CheckpointOwnerError(
+            f"{path} has {whose}, not {owner!r}: it belongs to another run. Each run needs a "
+            "folder of its own"
+        )
+
+
+def _check_folder(folder: Path, owner: str) -> None:
+    """Raise if the newest checkpoint that can be read belongs to another owner."""
+    for _, path in _found(folder):
         try:
-            os.fsync(handle)  # the new name, too
-        finally:
-            os.close(handle)
+            # Mapped, so that the tensors are not read; the hash does not matter for this.
+            state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            stored = state.get(_OWNER)
+        except Exception:  # damaged, which is another matter
+            continue
+        _check_owner(path, stored, owner)
+        return
 
 
 def _recorded_hashes(path: Path) -> list[str]:
@@ -240,20 +284,3 @@ def _remove_damaged_after(folder: Path, step: int) -> None:
                 )
             path.unlink()
             _hash_path(path).unlink(missing_ok=True)
-
-
-def _check_storable(place: str, value) -> None:
-    """Raise for what ``torch.load(weights_only=True)`` would refuse, and say where it is."""
-    if type(value) in (dict, OrderedDict):
-        for key, entry in value.items():
-            if type(key) not in _PLAIN:
-                raise TypeError(f"{place} must have plain keys, got {key!r}")
-            _check_storable(f"{place}[{key!r}]", entry)
-    elif type(value) in (list, tuple):
-        for index, entry in enumerate(value):
-            _check_storable(f"{place}[{index}]", entry)
-    elif type(value) not in _PLAIN and not isinstance(value, torch.Tensor):
-        raise TypeError(
-            f"{place} must be a tensor, number, string, None, dict, list or tuple, "
-            f"got {type(value).__module__}.{type(value).__qualname__}"
-        )

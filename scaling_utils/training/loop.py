@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from scaling_utils._check import number, whole
+from scaling_utils.training import _settings
+from scaling_utils.training.evaluation import IGNORED
 
 Batches = Callable[[int], tuple[Tensor, Tensor]]
 
@@ -21,24 +23,35 @@ class Trainer:
     sees the same data as one that was not. What else is random, dropout for example, uses
     torch's own generator, whose state is saved too.
 
+    A step minimises the mean loss over all of its targets. Whole targets of -100 are padding:
+    they have no loss and do not count. So with unequal numbers of targets in the micro-batches
+    each of those weighs as much as it has targets, and the gradient is that of one big batch.
+
     Parameters
     ----------
-    model : has ``loss(inputs, targets)``, the mean cross-entropy in nats per token: a
-        scalar, or one value for each of M members trained side by side.
+    model : has ``loss(inputs, targets)``, the mean cross-entropy in nats per token that counts:
+        a scalar, or one value for each of M members trained side by side.
     optimiser : its parameter groups carry their peak rate as ``base``.
-    batches : index of a micro-batch -> inputs and targets; targets count as tokens.
+    batches : index of a micro-batch -> inputs and targets, the latter with the M members in
+        front where there are any.
     clip : largest norm of the gradient, for each member alone; None does not clip.
-    accumulate : micro-batches per step, each of the same number of targets.
+    accumulate : micro-batches per step. All of them are in memory at once, but their
+        activations are not.
+    about : plain values that say what else makes this run, such as its seed and the hash of its
+        corpus. They are saved, and compared when the run goes on.
 
     Attributes
     ----------
-    step : optimiser steps done. history : one dict for each recorded step, with step,
-    tokens (per member), loss (nats per token, a float or a list of M), factor (of the peak
-    rate), and what ``evaluate`` returned.
+    step : optimiser steps done. tokens : targets that counted, per member. positions : places
+    that went through the model, padding included, per member; the work is proportional to them.
+    history : one dict for each recorded step, with step, tokens, loss (nats per token, a float
+    or a list of M), factor (of the peak rate), and what ``evaluate`` returned.
 
     Raises
     ------
-    TypeError, ValueError : a clip that is not positive; an accumulate that is not whole.
+    TypeError, ValueError : a clip that is not positive; an accumulate that is not whole. From
+        ``train``: a step without any target that counts, or with more for one member than for
+        another; after ``restore``, a schedule or data of another run.
     FloatingPointError : from ``train``: the loss of every member is no longer finite.
     """
 
@@ -50,13 +63,19 @@ class Trainer:
         *,
         clip: float | None = None,
         accumulate: int = 1,
+        about: Mapping[str, Any] | None = None,
     ):
         self.model, self.optimiser, self.batches = model, optimiser, batches
         self.clip = None if clip is None else number("clip", clip, above=0)
         self.accumulate = whole("accumulate", accumulate)
-        self.step = 0
-        self.tokens = 0
+        self.about = dict(about or {})
+        self.step = self.tokens = self.positions = 0
         self.history: list[dict[str, Any]] = []
+        self._drawn = 0  # micro-batches so far: where the data go on, whatever accumulate is
+        self._factors: list[float] = []  # of each step so far
+        self._check_factors = False
+        self._data: dict[str, Any] | None = None  # what identifies the data here
+        self._data_of_state: dict[str, Any] | None = None
 
     def train(
         self,
@@ -69,6 +88,9 @@ class Trainer:
         """Train up to step ``until``; record every ``every`` steps, and the last one."""
         until = whole("until", until, at_least=self.step)
         every = until if every is None else whole("every", every)
+        if self._check_factors and until > self.step:
+            _settings.check_schedule(schedule, self._factors)
+            self._check_factors = False
         self.model.train()
         while self.step < until:
             factor = schedule(self.step)
@@ -77,22 +99,60 @@ class Trainer:
                 self._record(losses, factor, evaluate)
 
     def _one_step(self, factor: float) -> Tensor:
+        parts = [self.batches(self._drawn + part) for part in range(self.accumulate)]
+        self._check_data(parts[0])
+        counts = [_counted(targets) for _, targets in parts]  # (rows,) each
+        if not any(count.any() for count in counts):
+            raise ValueError(
+                f"batches must give targets to learn from, and all of step {self.step} are "
+                f"{IGNORED}, which means padding"
+            )
         self.optimiser.zero_grad(set_to_none=True)
         total = 0.0
-        for part in range(self.accumulate):
-            inputs, targets = self.batches(self.step * self.accumulate + part)
-            losses = self.model.loss(inputs, targets) / self.accumulate  # () or (M,)
+        for (inputs, targets), count in zip(parts, counts, strict=True):
+            if not count.any():
+                continue  # a mean over nothing is not a number
+            losses = self.model.loss(inputs, targets)  # () or (M,)
+            losses = losses / self._parts_of(count, counts, losses)
             losses.sum().backward()  # members share no weights, so each gets its own gradient
             total = total + losses.detach()
-            members = targets.shape[0] if losses.dim() else 1
-            self.tokens += targets.numel() // members
+        self._advance(parts, counts, members=total.dim() > 0)
         if self.clip is not None:
             self._clip(members=total.dim() > 0)
         for group in self.optimiser.param_groups:
             group["lr"] = group["base"] * factor
         self.optimiser.step()
         self.step += 1
+        self._factors.append(float(factor))
         return total
+
+    def _parts_of(self, count: Tensor, counts: list[Tensor], losses: Tensor) -> Tensor | float:
+        """Return the step's targets over those of one micro-batch, () or one for each member."""
+        if not losses.dim():
+            return sum(int(each.sum()) for each in counts) / int(count.sum())
+        totals = torch.stack(counts).sum(0)  # (M,)
+        if (totals != totals[0]).any():
+            raise ValueError(
+                f"batches must give every member equally many targets in a step, and step "
+                f"{self.step} has {totals.tolist()}"
+            )
+        return (totals.double() / count).to(losses)  # (M,)
+
+    def _advance(self, parts: list, counts: list[Tensor], members: bool) -> None:
+        """Count the targets and the places of a step, and the micro-batches."""
+        rows = len(counts[0]) if members else 1
+        self.tokens += sum(int(count.sum()) for count in counts) // rows
+        self.positions += sum(targets.numel() for _, targets in parts) // rows
+        self._drawn += len(parts)
+
+    def _check_data(self, first: tuple[Tensor, Tensor]) -> None:
+        """Find out what identifies the data, and compare it with that of a restored state."""
+        if self._data is None:
+            with torch.random.fork_rng(devices=[]):
+                self._data = _settings.fingerprint(*(self.batches(0) if self._drawn else first))
+        if self._data_of_state is not None:
+            _settings.check_data(self._data_of_state, self._data)
+            self._data_of_state = None
 
     def _clip(self, members: bool) -> None:
         if not members:
@@ -121,19 +181,71 @@ class Trainer:
         """Return all that a run needs to go on, as tensors and plain values, copied."""
         return copy.deepcopy(
             {
+                "settings": self._settings(),
+                "data": self._data or self._data_of_state,
                 "model": self.model.state_dict(),
                 "optimiser": self.optimiser.state_dict(),
                 "generator": torch.get_rng_state(),
                 "step": self.step,
+                "drawn": self._drawn,
                 "tokens": self.tokens,
+                "positions": self.positions,
+                "factors": torch.tensor(self._factors, dtype=torch.float64),  # (steps,)
                 "history": self.history,
             }
         )
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go back to a state that ``state()`` returned, of the same model and optimiser."""
+    def restore(self, state: Mapping[str, Any], change: Iterable[str] = ()) -> None:
+        """Go back to a state that ``state()`` returned.
+
+        The trainer must be set up as the one that made the state: model, optimiser with its
+        rates, clip, accumulate, ``about``. The first ``train`` that follows compares data and
+        schedule too. A difference is an error that names the setting and both values.
+
+        Parameters
+        ----------
+        change : names of settings with which the run shall go on as they are here, such as
+            ["rate"], ["accumulate"], ["schedule"], ["data"] or an option of the optimiser. The
+            data go on behind the last micro-batch that was drawn, also under another
+            ``accumulate``. Model and kind of optimiser cannot change.
+
+        Raises
+        ------
+        ValueError : settings differ that ``change`` does not name; ``change`` names none; a
+            state of an earlier version, which does not say what it was made with. Nothing has
+            been restored then.
+        """
+        if "settings" not in state:
+            raise ValueError(
+                "state must say which settings it was made with, and an earlier version that "
+                "kept none wrote this one; start the run again"
+            )
+        change = _settings.check_settings(state["settings"], self._settings(), change)
+        options = [
+            {name: value for name, value in group.items() if name != "params"}
+            for group in self.optimiser.param_groups
+        ]
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(copy.deepcopy(state["optimiser"]))
+        for group, own in zip(self.optimiser.param_groups, options, strict=True):
+            group.update(own)  # the same as in the state, or meant to change
         torch.set_rng_state(state["generator"])
-        self.step, self.tokens = state["step"], state["tokens"]
+        self.step, self._drawn = state["step"], state["drawn"]
+        self.tokens, self.positions = state["tokens"], state["positions"]
         self.history = copy.deepcopy(state["history"])
+        self._factors = state["factors"].tolist()
+        self._check_factors = "schedule" not in change
+        self._data_of_state = None if "data" in change else copy.deepcopy(state["data"])
+
+    def _settings(self) -> dict[str, Any]:
+        return _settings.settings_of(
+            self.model, self.optimiser, self.clip, self.accumulate, self.about
+        )
+
+
+def _counted(targets: Tensor) -> Tensor:
+    """Return the number of targets that count in each row of the first axis, on the CPU."""
+    rows = targets.reshape(len(targets), -1)  # (rows, n)
+    if targets.is_floating_point() or not rows.numel() or rows.min() > IGNORED:  # the quick way
+        return torch.full((len(rows),), rows.shape[1])
+    return (rows != IGNORED).sum(1).cpu()
