@@ -196,6 +196,7 @@ def test_two_sweeps_in_one_folder_are_refused(tmp_path, config, capsys):
         (POWER.replace("sweep_jobs:power", "powers"), (), "experiment must be 'module:function'"),
         (POWER.replace("[2, 3]", "[]"), (), "must hold at least one value"),
         (POWER.replace("[2, 3]", "[2, 2]"), (), "repeats a job"),
+        (POWER.replace("[2, 3]", "[2, 2.0]"), (), "written as"),
         (POWER, ("--slurm", "none.toml"), "none.toml: cannot be read"),
         (POWER, ("--scheduler", "nonsense://"), "no Dask scheduler answers at nonsense://"),
     ],
@@ -209,6 +210,85 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, capsys, text, more, mes
     assert err.startswith("scaling-utils sweep: ")
     assert message in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--csv", "file/t.csv"), "--csv: file/t.csv cannot be written: "),
+        (("--csv", "folder"), "--csv: folder cannot be written: is a folder"),
+        (("--csv", "/proc/none/t.csv"), "--csv: /proc/none/t.csv cannot be written: "),
+        (("--record", "file"), "--record: file/jobs.csv cannot be written: "),
+        (("--record", "/proc/none"), "--record: /proc/none/jobs.csv cannot be written: "),
+        (("--out", "file"), "--out: file/ledger.jsonl cannot be written: "),
+        (("--out", "taken"), "--out: taken/ledger.jsonl cannot be written: is a folder"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_noticed_before_a_job_runs(
+    tmp_path, capsys, monkeypatch, words, message
+):
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    Path("folder").mkdir()
+    Path("taken/ledger.jsonl").mkdir(parents=True)
+    Path("study.toml").write_text(POWER)
+    monkeypatch.setattr("scaling_utils.sweeps.sweep", None)  # no job could run
+    places = ("--out", "out") if "--out" not in words else ()
+    code, _, err = run(capsys, "study.toml", *places, *words)
+    assert code == 2
+    assert message in err
+    assert err.count("\n") == 1
+    assert list(tmp_path.rglob(".*")) == []  # nothing of the trial is left
+
+
+def test_a_table_that_cannot_be_written_in_the_end_costs_no_results(
+    tmp_path, capsys, address, monkeypatch
+):
+    config = tmp_path / "study.toml"
+    config.write_text(POWER)
+    arguments = (config, "--out", tmp_path / "out", "--csv", tmp_path / "t.csv", "--quiet")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("scaling_utils.sweeps.write_csv", full)
+        code, _, err = run(capsys, *arguments, "--scheduler", address)
+    assert code == 2
+    assert "No space left on device; all results are in" in err
+    code, out, _ = run(capsys, *arguments, "--scheduler", "tcp://127.0.0.1:1")
+    assert (code, out.splitlines()[0]) == (0, "2 of 2 jobs done, 2 rows")
+    assert (tmp_path / "t.csv").exists()
+
+
+def test_runs_that_diverged_are_counted_and_marked(tmp_path, capsys, address):
+    (tmp_path / "some_diverge.py").write_text(
+        "def f(job, folder):\n    return [{'N': 1, 'loss': float(job['x'])}]\n"
+    )
+    config = tmp_path / "study.toml"
+    config.write_text('experiment = "some_diverge:f"\n[[grid]]\nvary = { x = ["2.5", "nan"] }\n')
+    table = tmp_path / "t.csv"
+    code, out, _ = run(
+        capsys, config, "--out", tmp_path / "out", "--csv", table, "--scheduler", address
+    )
+    assert code == 0
+    assert "1 of 2 rows have no finite loss: diverged is True in the table" in out
+    rows = list(csv.DictReader(table.open()))
+    assert [(row["loss"], row["diverged"]) for row in rows] == [("2.5", "False"), ("nan", "True")]
+
+
+def test_a_changed_experiment_is_refused_until_it_is_accepted(tmp_path, capsys, address):
+    module = tmp_path / "it_changes.py"
+    module.write_text("def f(job, folder):\n    return [{'y': job['x']}]\n")
+    config = tmp_path / "study.toml"
+    config.write_text('experiment = "it_changes:f"\n[[grid]]\nvary = { x = [1, 2] }\n')
+    arguments = (config, "--out", tmp_path / "out", "--scheduler", address, "--quiet")
+    assert run(capsys, *arguments)[0] == 0
+    module.write_text("def f(job, folder):\n    return [{'y': -job['x']}]\n")
+    code, out, err = run(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert "the experiment has changed since 2 of its 2 jobs ran (it_changes)" in err
+    assert run(capsys, *arguments, "--accept-changed")[0] == 0
 
 
 def test_without_dask_the_extra_is_named(tmp_path, config, capsys, monkeypatch):

@@ -62,6 +62,15 @@ def test_a_finished_job_returns_its_rows_again_without_training(tmp_path, monkey
     assert [r["loss"] for r in neural_ngrams(NGRAMS, tmp_path)] == [r["loss"] for r in rows]
 
 
+def test_the_checkpoints_of_another_job_are_refused(tmp_path):
+    neural_ngrams(NGRAMS, tmp_path)
+    with pytest.raises(ValueError, match="holds the checkpoints of another job"):
+        neural_ngrams(NGRAMS | {"rates": [0.02, 0.005]}, tmp_path)
+    for file in tmp_path.iterdir():
+        file.rename(tmp_path / file.name.replace("step-", "other-"))
+    assert neural_ngrams(NGRAMS | {"rates": [0.02, 0.005]}, tmp_path)
+
+
 def test_the_loss_on_a_language_is_its_entropy_plus_the_divergence():
     task = LanguageWindows(TINY, held_out=64)
     language = task.language

@@ -1,9 +1,12 @@
 """The ledger, its table, and where results come from."""
 
 import csv
+import errno
 import io
 import json
+import os
 import platform
+import stat
 import subprocess
 import time
 from pathlib import Path
@@ -23,6 +26,7 @@ from scaling_utils.sweeps import (
 )
 from scaling_utils.sweeps.progress import Progress, duration
 from scaling_utils.sweeps.provenance import command_line
+from scaling_utils.sweeps.tables import with_diverged
 
 SOURCE = {"device": "abacus", "threads": 1}
 
@@ -126,6 +130,114 @@ def test_damage_before_the_end_is_an_error(filled, line, message):
         Ledger(filled)
 
 
+def changed(line: str, **changes) -> str:
+    """Return a line with other values; None takes a field away."""
+    content = json.loads(line) | changes
+    return json.dumps({name: value for name, value in content.items() if value is not None})
+
+
+@pytest.mark.parametrize(
+    ("number", "changes", "message"),
+    [
+        (3, {"rows": 5}, "'rows' must be a list of one or more tables, got 5"),
+        (3, {"rows": []}, "'rows' must be a list of one or more tables"),
+        (3, {"rows": [1]}, "'rows' must be a list of one or more tables"),
+        (3, {"job": [1]}, "'job' must be a table of settings"),
+        (3, {"job": {"n": 11}}, "the settings were edited: their key is"),
+        (3, {"job": {"n": float("nan")}}, "'job' cannot be a job"),
+        (3, {"key": "0" * 16}, "the settings were edited"),
+        (3, {"seconds": "long"}, "'seconds' must be a number"),
+        (3, {"seconds": None}, "a job's line must have 'seconds'"),
+        (3, {"experiment": None}, "a job's line must have 'experiment'"),
+        (3, {"provenance": None}, "a job's line must have 'provenance'"),
+        (3, {"provenance": "12345678"}, "the provenance '12345678' has no line before this one"),
+        (3, {"kind": "jobs"}, "is not a line of a sweep's ledger"),
+        (1, {"device": "slide rule"}, "the provenance .* was edited"),
+        (4, {"rows": 5}, "'rows' must be a list"),  # the last line, too
+    ],
+)
+def test_a_line_that_cannot_be_believed_is_named(filled, number, changes, message):
+    lines = filled.read_text().splitlines()
+    lines[number - 1] = changed(lines[number - 1], **changes)
+    filled.write_text("\n".join(lines) + "\n")
+    before = filled.read_bytes()
+    for use in (read_ledger, table, Ledger):
+        with pytest.raises(LedgerError, match=f"line {number}: {message}") as caught:
+            use(filled)
+        assert str(caught.value).startswith(str(filled))
+    assert filled.read_bytes() == before
+
+
+def test_a_ledger_without_the_line_about_the_origin_is_refused(filled):
+    filled.write_text("".join(filled.read_text().splitlines(keepends=True)[1:]))
+    with pytest.raises(LedgerError, match=r"line 1: the provenance .* has no line before"):
+        read_ledger(filled)
+
+
+def test_a_job_may_stand_twice_only_where_both_lines_are_the_same(filled):
+    lines = filled.read_text().splitlines()
+    filled.write_text("\n".join([*lines, lines[1]]) + "\n")
+    assert len(read_ledger(filled)[0]) == 3
+    other = changed(lines[1], rows=[{"value": 9.9}])
+    filled.write_text("\n".join([*lines, other]) + "\n")
+    with pytest.raises(LedgerError, match=r"line 5: the job .* is in line 2 too, and differs"):
+        read_ledger(filled)
+
+
+def test_the_same_line_twice_is_the_same_where_it_holds_nan(tmp_path):
+    with Ledger(tmp_path / "ledger.jsonl") as ledger:
+        add(ledger, value=float("nan"), n=1)
+    text = (tmp_path / "ledger.jsonl").read_text()
+    (tmp_path / "ledger.jsonl").write_text(text + text.splitlines()[1] + "\n")
+    assert len(read_ledger(tmp_path / "ledger.jsonl")[0]) == 1
+
+
+def test_a_line_is_on_the_disk_before_its_job_counts_as_done(filled, monkeypatch):
+    synced = []
+
+    with Ledger(filled) as ledger:
+        real = os.fsync
+
+        def fsync(descriptor: int) -> None:
+            synced.append((os.fstat(descriptor).st_size, filled.stat().st_size, len(ledger.jobs)))
+            real(descriptor)
+
+        monkeypatch.setattr(os, "fsync", fsync)
+        before = filled.stat().st_size
+        add(ledger, n=3)
+        whole = filled.stat().st_size
+        assert whole > before
+        assert synced == [(whole, whole, 3)]  # all written, not yet counted
+        assert len(ledger.jobs) == 4
+
+
+def test_a_job_whose_line_cannot_be_forced_to_the_disk_is_not_done(filled, monkeypatch):
+    content = filled.read_bytes()
+
+    def refuse(_) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with Ledger(filled) as ledger:
+        monkeypatch.setattr(os, "fsync", refuse)
+        with pytest.raises(LedgerError, match=r"cannot be written: Input/output error; the 3 jobs"):
+            add(ledger, n=3)
+        assert job_key({"n": 3}) not in ledger.jobs
+    assert filled.read_bytes() == content
+
+
+def test_a_new_ledgers_name_is_forced_to_the_disk_too(tmp_path, monkeypatch):
+    folders = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        folders.append(stat.S_ISDIR(os.fstat(descriptor).st_mode))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with Ledger(tmp_path / "ledger.jsonl"):
+        assert True in folders
+
+
 def test_another_programs_file_is_left_alone(tmp_path):
     path = tmp_path / "other.jsonl"
     path.write_text('{"loss": 3.2}\n')
@@ -169,6 +281,19 @@ def test_the_table_sorts_settings_of_every_kind(tmp_path):
     assert found[:2] == [2.5, 10]
     assert found.index("a") < found.index("b")
     assert sorted(map(repr, found)) == sorted(map(repr, values))
+
+
+def test_runs_without_a_finite_loss_are_marked_and_only_where_there_are_some(tmp_path):
+    nan, inf = float("nan"), float("inf")
+    rows = [{"n": 1, "loss": 2.5}, {"n": 2, "loss": nan}, {"n": 3, "loss": inf}, {"n": 4}]
+    write_csv(with_diverged(rows), tmp_path / "t.csv")
+    found = list(csv.DictReader((tmp_path / "t.csv").open()))
+    assert [(row["loss"], row["diverged"]) for row in found] == [
+        ("2.5", "False"), ("nan", "True"), ("inf", "True"), ("", "False"),
+    ]  # fmt: skip
+    assert with_diverged(rows[:1]) == rows[:1]
+    said = [{"loss": nan, "diverged": "at step 7"}]
+    assert with_diverged(said)[0]["diverged"] == "at step 7"
 
 
 def test_csv_has_a_column_for_each_name(tmp_path):
