@@ -71,7 +71,7 @@ def expected_runs(job: dict) -> list[tuple]:
 def test_no_run_of_a_job_is_missing_or_there_twice(study):
     opened = Study(study)
     for key, job in opened.jobs.items():
-        runs = [opened.identity(run) for run in opened.runs if run["key"] == key]
+        runs = [opened.identity(run) for run in record(study)[1] if run["key"] == key]
         assert sorted(runs) == expected_runs(job)
 
 

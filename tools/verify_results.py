@@ -26,7 +26,7 @@ from datetime import date
 from pathlib import Path
 
 import torch
-from repeat import FIRM, LOOSE, RESULTS, Repeated, Study, compare, repeat
+from repeat import FIRM, LOOSE, RESULTS, SQUARED, Repeated, Study, compare, repeat
 
 from scaling_utils.sweeps.ledger import read_ledger
 from scaling_utils.sweeps.provenance import collect_provenance
@@ -39,7 +39,8 @@ KEPT = [field.name for field in fields(Repeated) if field.name not in ("why", "c
 WHY = (
     f"Tolerance: {FIRM:g} of the loss up to the best rate of its cell, {LOOSE:g} above it. On one "
     "machine a loss repeats to all digits; on another one sums are rounded in another order, and "
-    "a high learning rate makes the difference grow. tools/repeat.py says what was measured."
+    "a high learning rate makes the difference grow. Squared errors are compared as their mean "
+    f"over all functions, {SQUARED:g} of it. tools/repeat.py says what was measured."
 )
 
 
@@ -56,7 +57,7 @@ def line(one: Repeated) -> str:
     """Return one run as a line of text."""
     verdict = "agrees" if one.agrees else "DIFFERS" if one.comparable else "not comparable"
     return (
-        f"{one.study:20} {one.length:>9} seed {one.seed:<2} rate {one.rate:<7g} "
+        f"{one.study:20} {one.length:>9} seed {one.seed:<3} rate {one.rate:<7g} "
         f"recorded {one.recorded:<11.7g} repeated {one.repeated:<11.7g} "
         f"{one.difference:+8.1e} of {one.tolerance:g}  {verdict}{': ' if one.why else ''}{one.why}"
     )
@@ -69,7 +70,7 @@ def from_ledger(study: Study, ledger: Path) -> tuple[list[Repeated], dict]:
     found = [
         compare(study, recorded[key, *study.identity(row)], row)
         for key, line in jobs.items()
-        for row in line["rows"]
+        for row in study.measured(line["rows"])
     ]
     origins = [sources[line["provenance"]] for line in jobs.values()]
     if any(origin["commit"] != origins[0]["commit"] for origin in origins):
