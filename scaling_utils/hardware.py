@@ -4,6 +4,10 @@ The table is ``scaling_utils/data/accelerators.csv``. Peaks are **dense**: vendo
 print the rate with 2:4 sparsity, which is twice as high and which no ordinary training
 reaches. A device that is not in the table is an error; its peak is never guessed.
 
+Memory has two figures, because what is sold and what the driver reports differ. "80 GB" on
+an H100 are 81,559 MiB in ``nvidia-smi``, which is 85.5e9 bytes. ``memory`` is the figure as
+sold, ``usable_memory()`` the reported one.
+
 >>> from scaling_utils import hardware
 >>> hardware.get("A100-80-SXM").peak("bf16")
 312000000000000.0
@@ -22,6 +26,7 @@ from scaling_utils._check import member, number, whole
 
 GB = 1e9  # bytes, the decimal unit that vendors of GPUs print
 GiB = 2.0**30  # bytes, the binary unit that Google prints for most TPUs
+MiB = 2.0**20  # bytes, the binary unit in which drivers report
 
 DTYPES = ("bf16", "fp16", "fp16_acc16", "tf32", "fp32", "fp64", "fp8", "fp4", "int8")
 
@@ -40,9 +45,14 @@ class Device:
         Dense peak per number format in FLOP/s (operations per second for int8). The
         formats accumulate in fp32 unless the name says otherwise (``fp16_acc16``).
     memory : float
-        Bytes of device memory.
+        Bytes of device memory as it is sold: the printed figure in its printed unit.
     memory_as_printed : str
         The same as its source prints it, for example "80 GB" or "32 GiB".
+    memory_reported : float or None
+        Bytes of device memory as its driver reports them; None where no source is at hand.
+        :meth:`usable_memory` returns it, or raises.
+    memory_reported_source : str
+        Where that was printed; empty where it is unknown.
     bandwidth : float
         Bytes per second between that memory and the chip.
     power : float or None
@@ -63,12 +73,33 @@ class Device:
     power: float | None
     interconnect: float | None
     source: str
+    memory_reported: float | None = None
+    memory_reported_source: str = ""
     note: str = ""
     unverified: tuple[str, ...] = ()
 
     def peak(self, dtype: str) -> float:
         """Dense peak in FLOP/s; raises ValueError for a format without a rate here."""
         return self.peaks[member(f"dtype of {self.name}", dtype, self.peaks)]
+
+    def usable_memory(self) -> float:
+        """Bytes of device memory as the driver reports them, to ask what fits on the device.
+
+        A process gets slightly less, because the driver keeps a part: CUDA's own total is
+        0.4 % lower on a B200 (178.35 GiB, https://github.com/pytorch/ao/pull/4002).
+
+        Raises
+        ------
+        ValueError
+            Nobody's report is at hand. The figure is not derived from the printed one: the
+            two differ by 0.6 to 7.4 % in this table, as some vendors print GB where they mean GiB.
+        """
+        if self.memory_reported is None:
+            raise ValueError(
+                f"the memory that the driver of {self.name} reports is not known here; it is "
+                f"sold as {self.memory_as_printed} (memory = {self.memory:.4g} bytes)"
+            )
+        return self.memory_reported
 
     def ridge(self, dtype: str) -> float:
         """Arithmetic intensity, in FLOP/byte, above which the peak and not memory limits."""
@@ -94,6 +125,8 @@ def _device(row: dict[str, str]) -> Device:
         power=_optional(row["power_w"]),
         interconnect=_optional(row["interconnect_gb_s"], 1e9),
         source=row["source"],
+        memory_reported=_optional(row["reported_mib"], MiB),
+        memory_reported_source=row["reported_source"],
         note=row["note"],
         unverified=_words(row["unverified"]),
     )

@@ -44,6 +44,50 @@ def test_gb_and_gib_are_told_apart():
     assert hardware.get("TPU-v4").memory_as_printed == "32 GiB"
 
 
+# What drivers print, in MiB, and the bytes that a source gives beside it where it gives any.
+REPORTED = {
+    "H100-SXM": (81_559, 85_520_809_984),  # modal-labs/modal-client, pull request 2797
+    "A100-80-SXM": (81_920, None),
+    "A100-40-SXM": (40_960, None),
+    "H200-SXM": (143_771, None),
+    "B200-SXM": (183_359, None),
+    "T4": (15_360, None),
+    "MI300X": (196_592, 206_141_652_992),  # ROCm/legacy-rocm-build, issue 4750
+    "TPU-v6e": (31_996, 33_550_237_696),  # vllm-project/vllm, pull request 16211
+}
+
+
+@pytest.mark.parametrize("name", REPORTED)
+def test_usable_memory_is_what_the_driver_reports(name):
+    mebibytes, printed = REPORTED[name]
+    usable = hardware.get(name).usable_memory()
+    assert usable == mebibytes * 1024**2
+    if printed is not None:
+        assert usable == printed
+
+
+def test_weights_may_fit_a_card_that_is_sold_as_smaller():
+    # 42e9 parameters in bf16 take 84e9 bytes. The "80 GB" of an H100 are 85.5e9 of them.
+    card = hardware.get("H100-SXM")
+    assert card.memory < 2 * 42e9 < card.usable_memory()
+    assert card.usable_memory() == pytest.approx(85.5e9, rel=1e-3)
+    assert hardware.get("A100-80-SXM").usable_memory() == pytest.approx(85.9e9, rel=1e-3)
+    assert hardware.get("H200-SXM").usable_memory() == pytest.approx(150.8e9, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", hardware.devices())
+def test_reported_and_printed_memory_are_near_and_each_has_its_source(name):
+    device = hardware.get(name)
+    if device.memory_reported is None:
+        assert device.memory_reported_source == ""
+        with pytest.raises(ValueError, match=f"{name} reports is not known here; it is sold as"):
+            device.usable_memory()
+    else:
+        assert device.memory_reported_source
+        # No vendor prints more than there is, and GiB for GB explains all of the rest.
+        assert 1 <= device.usable_memory() / device.memory <= hardware.GiB / hardware.GB
+
+
 def test_ridge_point():
     assert hardware.get("A100-80-SXM").ridge("bf16") == pytest.approx(312 / 2.039)
     assert hardware.get("T4").ridge("fp16") == pytest.approx(203, abs=0.5)
