@@ -62,14 +62,10 @@ def _trust(result: dict) -> list[str]:
     if drawn and drawn["failed"] is None:
         lines.append(
             f"intervals   {100 * drawn['level']:g} %, percentiles of {drawn['n']} resamples of the "
-            f"runs (seed {drawn['seed']}; {drawn['not_converged']} not converged, "
-            f"{drawn['missed']} of {drawn['checked_again']} checked again were missed)"
+            f"runs (seed {drawn['seed']})"
         )
-    words = [*report["doubts"], *result["warnings"]]
-    if drawn and drawn["failed"]:
-        words.append(f"no intervals: {drawn['failed']}")
-    lines.append(f"doubts      {'none' if not words else ''}".rstrip())
-    lines += [f"  - {sentence}" for sentence in dict.fromkeys(words)]
+    lines.append(f"doubts      {'' if result['doubts'] else 'none'}".rstrip())
+    lines += [f"  - {sentence}" for sentence in result["doubts"]]
     return lines
 
 
@@ -102,5 +98,7 @@ def _range(values: np.ndarray) -> str:
 def _bounds(intervals: dict | None, name: str) -> str:
     if not intervals or name not in intervals:
         return ""
+    if intervals[name] is None:
+        return "  [no bounds]"
     low, high = intervals[name]
     return f"  [{low:.4g}, {high:.4g}]"

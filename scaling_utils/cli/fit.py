@@ -7,8 +7,6 @@ import json
 import sys
 import warnings
 
-import numpy as np
-
 from scaling_utils.cli import _units
 from scaling_utils.cli._fit_text import in_words
 from scaling_utils.cli._types import index, positive, resamples, sizes
@@ -83,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
         except (ValueError, FitError) as error:
             raise TableError(f"{name}: {error}") from error
         drawn, why_not = _resample(fit, args)
+    doubts = _doubts(fit, drawn, why_not)
     result = {
         "file": name,
         **_what_was_read(table),
@@ -92,6 +91,7 @@ def run(args: argparse.Namespace) -> int:
         "delta": fit.delta,
         "converged": fit.converged,
         "message": fit.message,
+        "doubts": doubts,
         "report": fit.report.as_dict(),
         "far_lines": table.lines[list(fit.report.far)].tolist(),
         "bootstrap": _what_was_drawn(drawn, why_not, args),
@@ -110,12 +110,19 @@ def run(args: argparse.Namespace) -> int:
             f"meant? --sizes N,C would use C ({table.six_nd_over_c[1]:.3g} times, in the middle)",
             file=sys.stderr,
         )
+    for doubt in doubts:
+        print(f"scaling-utils fit: {name}: {doubt}", file=sys.stderr)
+    return 1 if doubts else 0
+
+
+def _doubts(fit, drawn, why_not: str | None) -> list[str]:
+    """Everything that speaks against relying on the fit or on its intervals."""
     doubts = [*([] if fit.converged else [fit.message]), *fit.report.doubts]
     if why_not:
         doubts.append(f"no intervals: {why_not}")
-    for doubt in dict.fromkeys(doubts):
-        print(f"scaling-utils fit: {name}: {doubt}", file=sys.stderr)
-    return 1 if doubts else 0
+    elif drawn is not None:
+        doubts += [f"of the intervals: {note}" for note in drawn.notes]
+    return list(dict.fromkeys(doubts))
 
 
 def _what_was_read(table: Runs) -> dict:
@@ -135,7 +142,9 @@ def _resample(fit, args: argparse.Namespace):
     from scaling_utils.fitting import FitError, bootstrap
 
     try:
-        return bootstrap(fit, n=args.bootstrap, seed=args.seed), None
+        drawn = bootstrap(fit, n=args.bootstrap, seed=args.seed)
+        drawn.interval(LEVEL)  # too few resamples for the level are found here
+        return drawn, None
     except (ValueError, FitError) as error:
         return None, str(error)
 
@@ -145,19 +154,13 @@ def _what_was_drawn(drawn, why_not: str | None, args: argparse.Namespace) -> dic
         return None
     if drawn is None:
         return {"n": args.bootstrap, "seed": args.seed, "failed": why_not}
-    return {
-        "n": len(drawn.samples),
-        "seed": args.seed,
-        "level": LEVEL,
-        "not_converged": int((~drawn.converged).sum()),
-        "checked_again": drawn.checked,
-        "missed": drawn.missed,
-        "failed": None,
-    }
+    kept = drawn.as_dict(LEVEL)
+    del kept["intervals"]
+    return {**kept, "failed": None}
 
 
-def _intervals(drawn) -> dict[str, list[float]]:
-    return {name: list(map(float, pair)) for name, pair in drawn.interval(LEVEL).items()}
+def _intervals(drawn) -> dict[str, list[float] | None]:
+    return {name: pair and list(pair) for name, pair in drawn.interval(LEVEL).items()}
 
 
 def _optimum(law, drawn, budget: float) -> dict:
@@ -170,9 +173,7 @@ def _optimum(law, drawn, budget: float) -> dict:
         "loss": best.loss,
     }
     if drawn is not None:
-        optima = [other.optimal(budget) for other in drawn.laws()]
-        tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
         for key in ("N", "D", "loss"):
-            values = [getattr(optimum, key) for optimum in optima]
-            out[f"{key}_interval_95"] = np.quantile(values, tails).tolist()
+            pair = drawn.interval_of(lambda law, key=key: getattr(law.optimal(budget), key), LEVEL)
+            out[f"{key}_interval_95"] = pair and list(pair)
     return out
