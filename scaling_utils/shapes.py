@@ -97,6 +97,23 @@ class Transformer:
         return self.n_head * self.d_head
 
 
+def check_shape(shape) -> Transformer:
+    """Return ``shape`` if it is a ``Transformer``; a name, a dict or anything else is an error.
+
+    Raises
+    ------
+    TypeError : with the way to get a shape from what came.
+    """
+    if isinstance(shape, Transformer):
+        return shape
+    hint = ""
+    if isinstance(shape, str):
+        hint = f"; shapes.get({shape!r}) looks a name up"
+    elif isinstance(shape, dict):
+        hint = "; Transformer(**fields) makes one of its fields"
+    raise TypeError(f"shape must be a Transformer, got {type(shape).__name__} {shape!r}{hint}")
+
+
 @dataclass(frozen=True)
 class Entry:
     """A published model: its shape, the size that its authors state, and where."""

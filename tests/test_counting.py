@@ -221,6 +221,35 @@ def test_sizes_of_the_released_weights(name, total):
 
 
 @pytest.mark.parametrize(
+    ("name", "blocks", "kaplan", "rest"),
+    [
+        # 12 layers of (12 d**2 + 13 d) with d = 768, and the final norm's 2 d. Without the
+        # released total's embedding (50257 d) and positions (1024 d): 124,439,808 - 39,383,808.
+        ("gpt2-small", 85_056_000, 84_934_656, (50_257 + 1024) * 768),
+        ("gpt2-xl", 1_475_561_600, 1_474_560_000, (50_257 + 1024) * 1600),
+    ],
+)
+def test_non_embedding_leaves_out_vocabulary_and_positions_and_nothing_else(
+    name, blocks, kaplan, rest
+):
+    shape = shapes.get(name)
+    counted = counting.parameters(shape)
+    assert counted.non_embedding == counted.total - rest == blocks
+    # Kaplan's rule leaves out biases and norms as well.
+    assert counting.kaplan_parameters(shape) == 12 * shape.n_layer * shape.d_model**2 == kaplan
+    biases_and_norms = shape.n_layer * 13 * shape.d_model + 2 * shape.d_model
+    assert counted.non_embedding - kaplan == biases_and_norms
+
+
+def test_non_embedding_leaves_out_a_head_of_its_own():
+    # LLaMA 7B: 32 x (4 d**2 + 3 d 11008) + (64 + 1) d with d = 4096; two matrices of 32000 d.
+    counted = counting.parameters(shapes.get("llama1-7b"))
+    blocks = 32 * (4 * 4096**2 + 3 * 4096 * 11008) + 65 * 4096
+    assert counted.non_embedding == blocks == 6_738_415_616 - 2 * 32_000 * 4096
+    assert counted.head == counted.embedding == 32_000 * 4096
+
+
+@pytest.mark.parametrize(
     ("name", "millions"),
     [
         ("gpt3-small", 125),
@@ -452,6 +481,40 @@ def test_shape_refuses_bad_combinations(change, message):
 def test_bad_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+OF_A_SHAPE = [
+    counting.parameters,
+    counting.matmul_flops,
+    counting.kaplan_parameters,
+    counting.kaplan_flops_per_token,
+    counting.hoffmann_flops,
+    counting.megatron_parameters,
+    counting.megatron_flops,
+    counting.selective_recompute_overhead,
+    lambda shape: counting.palm_flops_per_token(1e9, shape),
+]
+
+
+@pytest.mark.parametrize("count", OF_A_SHAPE)
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ("gpt2-small", r"got str 'gpt2-small'; shapes.get\('gpt2-small'\) looks a name up"),
+        ({"n_layer": 2}, r"got dict {'n_layer': 2}; Transformer\(\*\*fields\) makes one"),
+        (None, "got NoneType None"),
+        (shapes.catalogue()["gpt2-small"], "got Entry"),
+    ],
+)
+def test_a_shape_of_a_wrong_type_is_named(count, wrong, words):
+    with pytest.raises(TypeError, match=f"shape must be a Transformer, {words}"):
+        count(wrong)
+
+
+@pytest.mark.parametrize("widths", [{4, 5}, {4: 1, 5: 2}, (w for w in (4, 5)), b"45", 4])
+def test_widths_without_an_order_are_refused(widths):
+    with pytest.raises(ValueError, match="widths must be a sequence of at least two"):
+        counting.mlp_flops(widths)
 
 
 def test_counting_loads_no_torch():

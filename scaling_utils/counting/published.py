@@ -1,13 +1,14 @@
 """The counts that papers print, each as it is printed, so that they can be compared.
 
 They differ in what they leave out: embeddings, the logits, the masked half of attention,
-recomputation. Each docstring says which.
+recomputation. Each docstring says which. All raise TypeError for a ``shape`` that is no
+``Transformer``.
 """
 
 from __future__ import annotations
 
 from scaling_utils._check import member, number, whole
-from scaling_utils.shapes import Transformer
+from scaling_utils.shapes import Transformer, check_shape
 
 
 def rule_flops_per_token(n: float, backward: bool = True) -> float:
@@ -74,6 +75,7 @@ def palm_flops_per_token(n: float, shape: Transformer, context: int | None = Non
     ``n`` is the number of parameters; the second term is full attention, forward and
     backward, without recomputation.
     """
+    check_shape(shape)
     attention = 12 * shape.n_layer * shape.d_attn * _context(shape, context)
     return rule_flops_per_token(n) + attention
 
@@ -131,6 +133,7 @@ def _context(shape: Transformer, context: int | None) -> int:
 
 
 def _plain(shape: Transformer, name: str) -> None:
+    check_shape(shape)
     if shape.gated or shape.n_kv_head != shape.n_head:
         raise ValueError(
             f"{name} holds for an MLP of two matrices and ungrouped heads, got "

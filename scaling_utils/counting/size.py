@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
+
 from scaling_utils._check import member, whole
-from scaling_utils.shapes import Transformer
+from scaling_utils.shapes import Transformer, check_shape
 
 BITS = {"fp64": 64, "fp32": 32, "bf16": 16, "fp16": 16, "fp8": 8, "int8": 8, "int4": 4}
 DTYPES = tuple(BITS)
@@ -48,7 +50,12 @@ def parameters(shape: Transformer) -> Parameters:
     Source: summed over the matrices of the module; a test holds it equal to ``numel``.
     Relative positions (Dai et al. 2019; Gopher and Chinchilla use them) add one
     ``d_model x d_attn`` matrix per layer, which is counted under ``attention``.
+
+    Raises
+    ------
+    TypeError : ``shape`` is no ``Transformer``.
     """
+    check_shape(shape)
     d, kv = shape.d_model, shape.n_kv_head * shape.d_head
     attention = 2 * d * shape.d_attn + 2 * d * kv
     mlp = (3 if shape.gated else 2) * d * shape.d_ff
@@ -83,7 +90,8 @@ def mlp_parameters(widths: Sequence[int], bias: bool = True) -> int:
 
 def check_widths(widths: Sequence[int]) -> list[int]:
     """Return ``widths`` as ints, or raise: at least two, all whole and positive."""
-    if isinstance(widths, str) or not hasattr(widths, "__len__") or len(widths) < 2:
+    ordered = isinstance(widths, Sequence | np.ndarray) and not isinstance(widths, str | bytes)
+    if not ordered or len(widths) < 2:
         raise ValueError(f"widths must be a sequence of at least two widths, got {widths!r}")
     return [whole(f"widths[{i}]", width) for i, width in enumerate(widths)]
 

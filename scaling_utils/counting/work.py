@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from scaling_utils._check import whole
 from scaling_utils.counting.size import check_widths
-from scaling_utils.shapes import Transformer
+from scaling_utils.shapes import Transformer, check_shape
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,13 @@ def matmul_flops(shape: Transformer, context: int | None = None, batch: int = 1)
 
     Raises
     ------
+    TypeError : ``shape`` is no ``Transformer``.
     ValueError : ``context`` too long, or ``shape`` has relative positions, whose work
         depends on the implementation.
 
     Source: summed over the module's products; equal to torch's FlopCounterMode.
     """
+    check_shape(shape)
     context = whole("context", shape.context if context is None else context)
     batch = whole("batch", batch)
     if context > shape.context:
