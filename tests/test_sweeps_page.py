@@ -13,6 +13,9 @@ import pytest
 
 from scaling_utils.cli import main, read_runs
 from scaling_utils.sweeps import clusters, read_config, run, sweep
+from scaling_utils.sweeps.config import LARGEST_FILE
+from scaling_utils.sweeps.jobs import MOST_JOBS
+from scaling_utils.sweeps.worker import TRIES
 
 PAGE = (Path(__file__).parent.parent / "book" / "sweeps.md").read_text(encoding="utf-8")
 
@@ -50,6 +53,33 @@ def test_the_command_of_the_page_makes_the_table_and_python_the_same_rows(exampl
     names = {}
     exec(blocks("python")[1], names)
     assert [repr(row["loss"]) for row in names["rows"]] == [row["loss"] for row in rows]
+
+
+def test_the_page_names_limits_and_commands_as_they_are():
+    """Of the extras only those of a clone: the package is in no registry."""
+    assert re.findall(r"pip install '([^']*)'", PAGE) == [".[sweeps]", ".[slurm]"]
+    assert "scaling-utils[" not in PAGE
+    assert f"{MOST_JOBS:,} jobs, and a config {LARGEST_FILE // 1000} kB" in PAGE
+    assert TRIES == 3
+    assert "three times in all" in PAGE
+    assert run._PATIENCE == 30
+    assert "half a minute" in PAGE
+
+
+def test_what_the_page_says_of_changed_code(example, capsys):
+    config = Path("students.toml")
+    config.write_text(
+        config.read_text().replace("[4, 8, 16], steps = [100, 200, 400]", "[4], steps = [100]")
+    )
+    arguments = ["sweep", "students.toml", "--out", "students", "--quiet"]
+    assert main(arguments) == 0
+    text = (example / "students.py").read_text()
+    (example / "students.py").write_text("# a comment\n" + text)
+    assert main(arguments) == 0
+    (example / "students.py").write_text(text.replace("warmup=20", "warmup=10"))
+    assert main(arguments) == 2
+    assert "changed since 3 of its 3 jobs ran (students)" in capsys.readouterr().err
+    assert main([*arguments, "--accept-changed"]) == 0
 
 
 SBATCH = """\
