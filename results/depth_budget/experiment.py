@@ -25,7 +25,7 @@ from scaling_utils.sweeps.provenance import collect_provenance
 from scaling_utils.sweeps.tables import write_csv
 from scaling_utils.training import MemberAdam, Trainer, wsd
 
-K, POINTS, STARTS = 5, 128, 5  # 2^K linear pieces
+K, POINTS, STARTS = 5, 128, 3  # 2^K linear pieces
 RATES = (0.03, 0.01, 0.003)
 BUDGETS = (400, 2000, 6000, 16_000)  # optimiser steps
 NETWORKS = {"exact": [2] * 5, "five": [16] * 5, "shallow": [379]}  # units of hidden layers
@@ -67,7 +67,8 @@ def main(processes: int) -> None:
     jobs.sort(key=lambda job: -job[1])  # the longest first
     with get_context("spawn").Pool(processes) as pool:
         rows = [row for found in pool.imap(unexplained, jobs, chunksize=1) for row in found]
-    rows.sort(key=lambda r: (list(NETWORKS).index(r["network"]), r["steps"], -r["rate"], r["start"]))
+    names = list(NETWORKS)
+    rows.sort(key=lambda r: (names.index(r["network"]), r["steps"], -r["rate"], r["start"]))
     write_csv(rows, Path(__file__).with_name("runs.csv"))
 
 
