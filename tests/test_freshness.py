@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import execute
 import freshness
 import nbformat
 import pytest
@@ -21,6 +22,13 @@ def test_the_stored_outputs_are_up_to_date(path):
         f"{name} shows outputs of other code: {'; '.join(why)}. "
         f"Run: .venv/bin/python tools/execute.py {name}   (or: make execute STALE=1)"
     )
+
+
+@pytest.mark.parametrize("path", freshness.all_notebooks(), ids=lambda path: path.name)
+def test_the_line_under_the_title_tells_the_recorded_run(path):
+    notebook = nbformat.read(path, as_version=4)
+    (line,) = [c.source for c in notebook.cells if "runs-on" in c.metadata.get("tags", [])]
+    assert line == execute.runs_on(notebook.metadata[freshness.KEY])
 
 
 def test_each_data_file_is_named_by_a_room():
