@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scaling_utils._check import finite_array, positive_array, same_length, whole
+from scaling_utils._check import positive_array, same_length, whole
 from scaling_utils.fitting._line import trend_of
 from scaling_utils.fitting.errors import FitError
 from scaling_utils.laws import Trend
@@ -68,8 +68,8 @@ def fit_envelope(C, N, loss, D=None, *, bins: int = 100) -> EnvelopeFit:
     N : array, shape (points,)
         Parameters of its run. Points of one size are one curve.
     loss : array, shape (points,)
-        Loss at that point, nats per token, smoothed if it is noisy: a minimum picks lucky
-        points.
+        Loss at that point, nats per token, above zero, smoothed if it is noisy: a minimum
+        picks lucky points.
     D : array, shape (points,), optional
         Tokens seen; C / (6 N) if left out.
     bins : int
@@ -90,7 +90,7 @@ def fit_envelope(C, N, loss, D=None, *, bins: int = 100) -> EnvelopeFit:
     Source: Hoffmann et al. (2022), https://arxiv.org/abs/2203.15556, section 3.1.
     """
     C, N = positive_array("C", C, ndim=1), positive_array("N", N, ndim=1)
-    loss = finite_array("loss", loss, ndim=1)
+    loss = positive_array("loss", loss, ndim=1)
     D = C / (TRAINING_FLOPS * N) if D is None else positive_array("D", D, ndim=1)
     same_length(C=C, N=N, loss=loss, D=D)
     bins = whole("bins", bins, at_least=2)
