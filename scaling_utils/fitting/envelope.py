@@ -10,12 +10,15 @@ rate has not yet come down is behind one that ended there.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from scaling_utils._check import positive_array, same_length, whole
 from scaling_utils.fitting._line import trend_of
+from scaling_utils.fitting._other_reports import envelope_report
 from scaling_utils.fitting.errors import FitError
+from scaling_utils.fitting.report import Report
 from scaling_utils.laws import Trend
 from scaling_utils.laws.parametric import TRAINING_FLOPS
 
@@ -56,6 +59,11 @@ class EnvelopeFit:
     def exponent(self) -> float:
         """a, with N growing as C^a."""
         return self.size.exponent
+
+    @cached_property
+    def report(self) -> Report:
+        """How well the bracketed bins bear out the power law: see ``Report``."""
+        return envelope_report(self)
 
 
 def fit_envelope(C, N, loss, D=None, *, bins: int = 100) -> EnvelopeFit:
