@@ -13,13 +13,21 @@ import numpy as np
 
 
 def finite_array(name: str, value, *, ndim: int | None = None) -> np.ndarray:
-    """Return ``value`` as a float array with at least one entry, all finite."""
+    """Return ``value`` as a float array with at least one entry, all finite.
+
+    Text, dates, truth values and complex numbers are no numbers here, not even one by one in an
+    array of objects. A masked or missing entry is refused: nothing here could leave it out.
+    """
+    array = _refuse_mask(name, value)
     try:
-        array = np.asarray(value)
-        if array.dtype.kind not in "iufO":  # numpy would read numbers out of text and dates
+        array = np.asarray(array)
+        # numpy would read numbers out of text and dates
+        if array.dtype.kind not in "iufO" or (array.dtype.kind == "O" and not _numbers(array)):
             raise TypeError
         array = array.astype(float, copy=False)
-    except (TypeError, ValueError):
+    except OverflowError:
+        raise ValueError(f"{name} must be finite, got a whole number beyond all floats") from None
+    except (TypeError, ValueError, RuntimeError):  # a tensor with a gradient is a RuntimeError
         raise TypeError(f"{name} must be numeric, got {value!r}") from None
     if ndim is not None and array.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimension(s), got shape {array.shape}")
@@ -30,6 +38,31 @@ def finite_array(name: str, value, *, ndim: int | None = None) -> np.ndarray:
         where = "" if array.ndim == 0 else f" at index {int(np.flatnonzero(bad)[0])}"
         raise ValueError(f"{name} must be finite, got {array[bad].flat[0]}{where}")
     return array
+
+
+def _refuse_mask(name: str, value):
+    """Return ``value`` without its mask, if nothing in it is masked."""
+    if isinstance(value, np.ma.MaskedArray):
+        mask = np.ma.getmaskarray(value)
+    elif isinstance(value, (list, tuple)):
+        mask = np.array([entry is np.ma.masked for entry in value], dtype=bool)
+    else:
+        return value
+    if mask.any():
+        where = f", the first at index {int(np.flatnonzero(mask)[0])}" if mask.ndim else ""
+        raise ValueError(
+            f"{name} must not be masked, got {int(mask.sum())} masked of {mask.size}{where}: "
+            "leave these rows out of every column"
+        )
+    return value.data if isinstance(value, np.ma.MaskedArray) else value
+
+
+def _numbers(array: np.ndarray) -> bool:
+    """Whether an array of objects holds numbers, and not what only looks like them."""
+    return all(
+        hasattr(entry, "__float__") and not isinstance(entry, (bool, np.bool_, str, bytes))
+        for entry in array.flat
+    )
 
 
 def positive_array(name: str, value, *, ndim: int | None = None) -> np.ndarray:
@@ -73,6 +106,20 @@ def whole(name: str, value, *, at_least: int = 1) -> int:
     if out != int(out):
         raise ValueError(f"{name} must be a whole number, got {out:g}")
     return int(out)
+
+
+def labels(name: str, value, rows: int | None = None) -> np.ndarray:
+    """Return ``value`` as one label per row: numbers or text, with none masked or NaN."""
+    array = np.asarray(_refuse_mask(name, value))
+    if array.ndim != 1 or array.size == 0 or (rows is not None and array.size != rows):
+        wanted = "rows" if rows is None else rows
+        raise ValueError(
+            f"{name} must hold one label per row, shape ({wanted},), got {array.shape}"
+        )
+    missing = np.flatnonzero([entry is None or entry != entry for entry in array.tolist()])
+    if missing.size:
+        raise ValueError(f"{name} must not be missing, got none at index {missing[0]}")
+    return array
 
 
 def same_length(**arrays: np.ndarray) -> None:

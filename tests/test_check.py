@@ -118,3 +118,57 @@ def test_member_never_guesses():
     assert member("form", "kaplan", ["kaplan", "chinchilla"]) == "kaplan"
     with pytest.raises(ValueError, match=r"form must be one of 'kaplan'.*; got 'Kaplan'"):
         member("form", "Kaplan", (name for name in ["kaplan", "chinchilla"]))
+
+
+# ---- what looks like numbers and is none ---------------------------------------------------
+
+
+def test_a_masked_entry_is_refused_and_named():
+    masked = np.ma.array([1.0, 2.0, 3.0], mask=[False, True, False])
+    with pytest.raises(ValueError, match=r"loss must not be masked, got 1 masked of 3, .* index 1"):
+        finite_array("loss", masked)
+    with pytest.raises(ValueError, match="loss must not be masked"):
+        finite_array("loss", [1.0, np.ma.masked])
+    with pytest.raises(ValueError, match="loss must not be masked"):
+        finite_array("loss", np.ma.masked)
+    with pytest.raises(ValueError, match="p must not be masked"):
+        number("p", np.ma.array(1.0, mask=True))
+
+
+def test_a_masked_array_with_nothing_masked_is_its_numbers():
+    out = finite_array("loss", np.ma.array([1.0, 2.0]))
+    assert type(out) is np.ndarray
+    assert out.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        np.array(["1.5", "2"], dtype=object),  # as pandas keeps a column of text
+        np.array([1.0, True], dtype=object),
+        np.array([1.0, 2j], dtype=object),
+        np.array([1.0, None], dtype=object),
+        np.array([b"1"], dtype=object),
+        np.array(["2020-01-01"], dtype="datetime64[D]"),
+        np.array([True, False]),
+    ],
+)
+def test_objects_that_only_look_like_numbers_are_refused(bad):
+    with pytest.raises(TypeError, match="N must be numeric"):
+        finite_array("N", bad)
+
+
+def test_whole_numbers_beyond_64_bits_are_kept_or_refused():
+    assert finite_array("C", [10**30])[0] == 1e30
+    with pytest.raises(ValueError, match="C must be finite, got a whole number beyond all floats"):
+        finite_array("C", [10**400])
+
+
+def test_a_missing_value_of_pandas_is_refused():
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(ValueError, match="loss must be finite, got nan at index 1"):
+        finite_array("loss", pandas.Series([1.0, np.nan]))
+    with pytest.raises(TypeError, match="loss must be numeric"):
+        finite_array("loss", pandas.Series([1.0, pandas.NA], dtype="object"))
+    with pytest.raises((TypeError, ValueError), match="loss must be"):
+        finite_array("loss", pandas.Series([1, None], dtype="Int64"))

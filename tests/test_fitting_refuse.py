@@ -6,12 +6,19 @@ import pytest
 from scaling_utils.fitting import (
     FitError,
     bootstrap,
+    draw_groups,
+    fit_broken_power_law,
+    fit_coupled,
     fit_envelope,
     fit_isoflop,
     fit_parametric,
     fit_power_law,
+    fit_repetition,
+    interaction,
     isoflop_bias,
 )
+from scaling_utils.fitting.dimension import two_nearest_neighbours
+from scaling_utils.fitting.transfer import effective_data, fit_transfer
 from scaling_utils.laws import ParametricLaw
 
 LAW = ParametricLaw(E=1.7, A=400.0, B=300.0, alpha=0.34, beta=0.30)
@@ -65,11 +72,51 @@ def test_budgets_and_sizes_must_be_positive_and_finite(fit, name, bad, words):
         fit(**rows)
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize(("bad", "words"), BAD)
 @pytest.mark.parametrize("fit", [fit_isoflop, fit_envelope])
-def test_losses_must_be_finite(fit, bad):
-    with pytest.raises(ValueError, match=r"^loss must be finite, got (nan|inf) at index 2"):
+def test_losses_must_be_positive_and_finite(fit, bad, words):
+    with pytest.raises(ValueError, match=f"^loss {words}"):
         fit(6 * N * D, N, spoilt(LOSS, bad))
+
+
+MASKED = [
+    ("N", lambda m: fit_parametric(m(N), D, LOSS)),
+    ("loss", lambda m: fit_parametric(N, D, m(LOSS))),
+    ("y", lambda m: fit_power_law(X, m(Y))),
+    ("loss", lambda m: fit_isoflop(6 * N * D, N, m(LOSS))),
+    ("C", lambda m: fit_envelope(m(6 * N * D), N, LOSS)),
+    ("loss", lambda m: fit_coupled(N, D, m(LOSS))),
+    ("y", lambda m: fit_broken_power_law(X, m(Y))),
+    ("U", lambda m: fit_repetition(LAW, N, D, m(D), LOSS)),
+    ("D_T", lambda m: fit_transfer(D, N, m(D))),
+    ("values", lambda m: interaction(N, D, m(LOSS))),
+    ("points", lambda m: two_nearest_neighbours(m(np.eye(5)))),
+    ("reached", lambda m: effective_data(X, Y, m(Y))),
+    ("groups", lambda m: draw_groups(m(N))),
+    ("strata", lambda m: bootstrap(FIT, kind="stratified", strata=m(N))),
+    ("indices", lambda m: bootstrap(FIT, indices=[m(np.arange(25))])),
+]
+
+
+@pytest.mark.parametrize(("name", "call"), MASKED)
+def test_masked_rows_are_refused_by_every_fit(name, call):
+    def mask(values):
+        out = np.ma.array(values, mask=False)
+        out[2] = np.ma.masked
+        return out
+
+    with pytest.raises(ValueError, match=f"^{name} must not be masked"):
+        call(mask)
+
+
+def test_a_label_must_not_be_missing():
+    with pytest.raises(ValueError, match="groups must not be missing, got none at index 1"):
+        draw_groups([1.0, np.nan, 2.0, 3.0])
+
+
+def test_isoflop_refuses_a_budget_with_one_loss():
+    with pytest.raises(ValueError, match="loss must vary between the runs of a budget, got 3"):
+        fit_isoflop(np.repeat([1e18, 1e19], 3), np.tile([1e7, 1e8, 1e9], 2), np.full(6, 3.0))
 
 
 @pytest.mark.parametrize(
@@ -197,7 +244,7 @@ def test_an_envelope_won_by_one_size_is_no_power_law():
         (lambda: bootstrap(FIT, n=10, strata=N), "strata must be left out"),
         (
             lambda: bootstrap(FIT, kind="stratified", strata=N[1:]),
-            r"strata must .* shape \(25,\), got shape \(24,\)",
+            r"strata must .* shape \(25,\), got \(24,\)",
         ),
         (
             lambda: bootstrap(FIT, indices=[[0, 1]]),

@@ -10,7 +10,8 @@
 """
 
 from scaling_utils.fitting.broken import BrokenFit, fit_broken_power_law
-from scaling_utils.fitting.coupled import CoupledFit, fit_coupled, resample_coupled
+from scaling_utils.fitting.coupled import CoupledFit, fit_coupled
+from scaling_utils.fitting.coupled_resampling import resample_coupled
 from scaling_utils.fitting.envelope import EnvelopeFit, fit_envelope
 from scaling_utils.fitting.errors import FitError, FitWarning
 from scaling_utils.fitting.groups import draw_groups

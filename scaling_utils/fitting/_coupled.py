@@ -43,6 +43,12 @@ class Rows:
         kept = [self.E is None, True, True, True, True, self.q is None]
         return np.flatnonzero(kept)
 
+    @property
+    def runs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """N, D and loss of the runs."""
+        N, D = np.exp(self.x + self.middle[0]), np.exp(self.y + self.middle[1])
+        return N, D, np.exp(self.target)
+
     def members(self, index) -> Rows:
         """Return the table as seen by some of the members."""
         own = self.weights is not None and self.weights.ndim == 2

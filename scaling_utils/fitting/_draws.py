@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from scaling_utils._check import finite_array, member
+from scaling_utils._check import finite_array, labels, member
 
 KINDS = ("case", "stratified")
 CELLS = 2**22  # counts in memory together: 32 MiB of them
@@ -93,11 +93,10 @@ def _groups(rows: int, kind: str, strata) -> list[np.ndarray]:
         if strata is not None:
             raise ValueError("strata must be left out unless kind is 'stratified', got kind 'case'")
         return [np.arange(rows)]
-    labels = np.asarray(strata)
-    if strata is None or labels.shape != (rows,):
-        got = "none" if strata is None else f"shape {labels.shape}"
-        raise ValueError(f"strata must hold one label per row, shape ({rows},), got {got}")
-    return [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    if strata is None:
+        raise ValueError(f"strata must hold one label per row, shape ({rows},), got none")
+    stratum = labels("strata", strata, rows)
+    return [np.flatnonzero(stratum == label) for label in np.unique(stratum)]
 
 
 def _places(index, rows: int, parameters: int) -> np.ndarray:

@@ -34,7 +34,7 @@ def resample_fits(table: Table, weights, start, delta: float, rng) -> Outcome:
     begin = np.repeat(start[None], len(weights), axis=0)
     outcome = descend(begin, weighted, delta, top=wide / 10)  # they start in the valley already
     far = _farthest(outcome.theta, table, start)
-    _keep_better(outcome, far, descend(begin[far], weighted.members(far), delta, top=wide))
+    keep_better(outcome, far, descend(begin[far], weighted.members(far), delta, top=wide))
     _leave_edges(outcome, table, weighted, delta, wide)
     for steps in ROUNDS:
         pool = rng.choice(len(weights), size=min(POOL, len(weights)), replace=False)
@@ -47,7 +47,7 @@ def resample_fits(table: Table, weights, start, delta: float, rng) -> Outcome:
         begin = np.where(lower[:, None], outcome.theta[pool[nearest]], outcome.theta)[again]
         part = weighted.members(again)
         new = descend(begin, part, delta, top=wide, ratio=2.0, iterations=steps)
-        _keep_better(outcome, again, new)
+        keep_better(outcome, again, new)
     return outcome
 
 
@@ -59,7 +59,7 @@ def _leave_edges(outcome: Outcome, table: Table, weighted: Table, delta: float, 
     part = weighted.members(edge)
     for start in inner_starts(table, delta, top):
         begin = np.repeat(start[None], edge.size, axis=0)
-        _keep_better(outcome, edge, descend(begin, part, delta, top=top))
+        keep_better(outcome, edge, descend(begin, part, delta, top=top))
 
 
 def _farthest(theta, table: Table, start) -> np.ndarray:
@@ -95,7 +95,8 @@ def _rho(theta, table: Table, delta: float) -> np.ndarray:
     return value / delta if np.isfinite(delta) else value
 
 
-def _keep_better(outcome: Outcome, index: np.ndarray, new: Outcome) -> None:
+def keep_better(outcome: Outcome, index: np.ndarray, new: Outcome) -> None:
+    """Take over the new ends of some members where they are lower."""
     better = (new.objective < outcome.objective[index]) | (
         new.converged & ~outcome.converged[index] & (new.objective <= outcome.objective[index])
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import product
 
 import numpy as np
@@ -11,7 +12,9 @@ from scipy.optimize import least_squares
 from scipy.special import expit
 
 from scaling_utils._check import positive_array, same_length
+from scaling_utils.fitting._other_reports import broken_evidence
 from scaling_utils.fitting.errors import FitWarning
+from scaling_utils.fitting.report import Report, make_report
 from scaling_utils.laws import Break, BrokenPowerLaw
 
 PARAMETERS = 6  # a, b, c0 and the break's c, d, f
@@ -23,6 +26,7 @@ _PLACES = (0.1, 0.3, 0.5, 0.7, 0.9)
 _WIDTHS = (0.1, 0.5, 1.5)
 _STARTS = 5  # shapes that are minimised, for a few steps; the best of them to the end
 _FIRST, _LAST = 40, 400  # steps
+NEAR = 1e-4  # of the width of the range: a constant so close to its limit is at it
 _BOUND_SLOPE, _NARROWEST, _WIDEST = 20.0, 0.02, 5.0
 
 
@@ -40,12 +44,29 @@ class BrokenFit:
         Whether the optimiser reached a minimum.
     residuals : array, shape (rows,)
         Log y, predicted less observed.
+    at_limit : tuple of str
+        Those of a, c0, c, d and f that ended at a limit of the search.
+    rows : tuple of arrays
+        x and y.
+    slopes : array, shape (rows, 6)
+        Of the residuals by a, log b, c0, c, log d and log f.
     """
 
     law: BrokenPowerLaw
     objective: float
     converged: bool
     residuals: np.ndarray = field(repr=False)
+    at_limit: tuple[str, ...] = field(compare=False)
+    rows: tuple[np.ndarray, np.ndarray] = field(repr=False, compare=False)
+    slopes: np.ndarray = field(repr=False, compare=False)
+
+    @cached_property
+    def report(self) -> Report:
+        """How well the rows bear out the law: see ``Report``."""
+        x, y = self.rows
+        return make_report(
+            broken_evidence(self, lambda kept: fit_broken_power_law(x[kept], y[kept]))
+        )
 
     def predict(self, x):
         """Return the law at ``x`` (positive, any shape), in the unit of y."""
@@ -103,7 +124,31 @@ def fit_broken_power_law(x, y) -> BrokenFit:
         c0=float(c0),
         breaks=(Break(float(change), float(np.exp(place + middle)), float(np.exp(log_f))),),
     )
-    return BrokenFit(law, float(best.cost), bool(best.success), best.fun)
+    return BrokenFit(
+        law=law,
+        objective=float(best.cost),
+        converged=bool(best.success),
+        residuals=best.fun,
+        at_limit=_at_limit(best.x, t, log_y),
+        rows=(x, y),
+        slopes=best.jac,
+    )
+
+
+def _at_limit(theta: np.ndarray, t: np.ndarray, log_y: np.ndarray) -> tuple[str, ...]:
+    lower, upper = _limits(t, log_y)
+    width = np.where(np.isfinite(lower), np.subtract(upper, lower), np.inf)
+    near = np.minimum(theta - lower, upper - theta) < NEAR * width
+    names = ("a", "b", "c0", "c", "d", "f")
+    return tuple(n for n, close in zip(names, near & np.isfinite(width), strict=True) if close)
+
+
+def _limits(t: np.ndarray, log_y: np.ndarray) -> tuple[list[float], list[float]]:
+    """Return the lower and upper limits of a, log b, c0, c, log d and log f."""
+    ceiling = np.exp(log_y.min())
+    lower = [0, -np.inf, -_BOUND_SLOPE, -_BOUND_SLOPE, t.min(), np.log(_NARROWEST)]
+    upper = [ceiling, np.inf, _BOUND_SLOPE, _BOUND_SLOPE, t.max(), np.log(_WIDEST)]
+    return lower, upper
 
 
 def _starts(t: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -150,9 +195,7 @@ def _minimise(start: np.ndarray, t: np.ndarray, log_y: np.ndarray, steps: int):
         ]
         return np.stack(columns, axis=1)
 
-    ceiling = np.exp(log_y.min())
-    lower = [0, -np.inf, -_BOUND_SLOPE, -_BOUND_SLOPE, t.min(), np.log(_NARROWEST)]
-    upper = [ceiling, np.inf, _BOUND_SLOPE, _BOUND_SLOPE, t.max(), np.log(_WIDEST)]
+    lower, upper = _limits(t, log_y)
     inside = np.clip(start, np.add(lower, 1e-9), np.subtract(upper, 1e-9))
     return least_squares(
         residuals, inside, jacobian, bounds=(lower, upper), x_scale="jac", max_nfev=steps

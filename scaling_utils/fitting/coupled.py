@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
-from scaling_utils._check import finite_array, number
+from scaling_utils._check import number
 from scaling_utils.fitting._coupled import Q_RANGE, Rows, descend, slopes
+from scaling_utils.fitting._coupled_report import coupled_evidence
 from scaling_utils.fitting._search import LEAST_DELTA, REACHED, VANISHED, WEAKEST
 from scaling_utils.fitting._starts import grid_starts
 from scaling_utils.fitting._table import huber, make_table
 from scaling_utils.fitting.errors import FitError, FitWarning
 from scaling_utils.fitting.parametric import check_runs
+from scaling_utils.fitting.report import Report, make_report
 from scaling_utils.laws import CoupledLaw
 
 PARAMETERS = ("E", "A", "B", "alpha", "beta", "q")
 COUPLINGS = (0.5, 1.0, 2.0, 4.0, 8.0)  # values of a free q that the search starts from
 STARTS = 8  # shapes of the additive law for each of them
-RESAMPLE_FROM = 10.0  # the first delta of a resample, over the usual size of the residuals
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,16 @@ class CoupledFit:
     fixed: dict[str, float]
     rows: Rows = field(repr=False, compare=False)
     theta: np.ndarray = field(repr=False, compare=False)
+
+    @cached_property
+    def report(self) -> Report:
+        """How well the runs bear out the law: see ``Report``."""
+
+        def refit(kept, delta=self.delta):
+            runs = (values[kept] for values in self.rows.runs)
+            return fit_coupled(*runs, delta, self.fixed.get("q"), E=self.fixed.get("E"))
+
+        return make_report(coupled_evidence(self, PARAMETERS, refit))
 
 
 def fit_coupled(
@@ -111,7 +123,7 @@ def fit_coupled(
             f"N, D, loss must hold at least {free} runs to fit {free} parameters, got {len(loss)}"
         )
     solved = max(delta, LEAST_DELTA)
-    rows, starts = _rows_and_starts(N, D, loss, solved, fixed)
+    rows, starts = rows_and_starts(N, D, loss, solved, fixed)
     top = 10.0 * float(np.median(np.abs(rows.residuals(starts)), axis=1).min())
     outcome = descend(starts, rows, solved, top)
     best = int(outcome.objective.argmin())
@@ -137,62 +149,7 @@ def fit_coupled(
     )
 
 
-def resample_coupled(fit: CoupledFit, indices) -> np.ndarray:
-    """Refit the law to resamples of its runs, for a bootstrap.
-
-    Parameters
-    ----------
-    fit : CoupledFit
-        Its runs and settings are used again, and each refit starts from its optimum.
-    indices : sequence of whole-number arrays
-        The runs of each resample, by place, repeats included. Runs that share a trunk belong
-        together: draw whole widths. Resamples may differ in length.
-
-    Returns
-    -------
-    array, shape (resamples, 6)
-        E, A, B, alpha, beta and q of each. Where a refit does not converge, with a FitWarning,
-        its row is where it stopped.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If ``fit`` is something else, or an index is not the place of a run.
-    """
-    if not isinstance(fit, CoupledFit):
-        raise TypeError(f"fit must be a CoupledFit, got {type(fit).__name__}")
-    runs = fit.rows.target.size
-    weights = np.array([_counts(index, runs) for index in indices])
-    if weights.size == 0:
-        raise ValueError("indices must hold at least one resample, got none")
-    rows = replace(fit.rows, weights=weights)
-    begin = np.repeat(fit.theta[None], len(weights), axis=0)
-    solved = max(fit.delta, LEAST_DELTA)
-    top = RESAMPLE_FROM * float(np.median(np.abs(fit.residuals)))
-    outcome = descend(begin, rows, solved, top)
-    failed = int((~outcome.converged).sum())
-    if failed:
-        warnings.warn(
-            f"resample_coupled: {failed} of {len(weights)} resamples did not converge; "
-            "they are kept where they stopped",
-            FitWarning,
-            stacklevel=2,
-        )
-    return rows.columns(outcome.theta)
-
-
-def _counts(index, runs: int) -> np.ndarray:
-    """Return how often each run was drawn, shape (runs,)."""
-    index = finite_array("indices", index, ndim=1)
-    if (index != np.floor(index)).any() or index.min() < 0 or index.max() >= runs:
-        raise ValueError(
-            f"indices must be whole numbers from 0 to {runs - 1}, "
-            f"got values from {index.min():g} to {index.max():g}"
-        )
-    return np.bincount(index.astype(int), minlength=runs).astype(float)
-
-
-def _rows_and_starts(N, D, loss, delta: float, fixed: dict[str, float]):
+def rows_and_starts(N, D, loss, delta: float, fixed: dict[str, float]):
     """Return the solver's rows and its starts (starts, 6): additive shapes for each q."""
     E, q = fixed.get("E"), fixed.get("q")
     table = make_table((N, D), loss, log=True, offset=E)

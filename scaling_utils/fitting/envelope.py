@@ -10,12 +10,15 @@ rate has not yet come down is behind one that ended there.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from scaling_utils._check import finite_array, positive_array, same_length, whole
+from scaling_utils._check import positive_array, same_length, whole
 from scaling_utils.fitting._line import trend_of
+from scaling_utils.fitting._other_reports import envelope_report
 from scaling_utils.fitting.errors import FitError
+from scaling_utils.fitting.report import Report
 from scaling_utils.laws import Trend
 from scaling_utils.laws.parametric import TRAINING_FLOPS
 
@@ -57,6 +60,11 @@ class EnvelopeFit:
         """a, with N growing as C^a."""
         return self.size.exponent
 
+    @cached_property
+    def report(self) -> Report:
+        """How well the bracketed bins bear out the power law: see ``Report``."""
+        return envelope_report(self)
+
 
 def fit_envelope(C, N, loss, D=None, *, bins: int = 100) -> EnvelopeFit:
     """Find the best size at each amount of work and fit N = G C^a through them.
@@ -68,8 +76,8 @@ def fit_envelope(C, N, loss, D=None, *, bins: int = 100) -> EnvelopeFit:
     N : array, shape (points,)
         Parameters of its run. Points of one size are one curve.
     loss : array, shape (points,)
-        Loss at that point, nats per token, smoothed if it is noisy: a minimum picks lucky
-        points.
+        Loss at that point, nats per token, above zero, smoothed if it is noisy: a minimum
+        picks lucky points.
     D : array, shape (points,), optional
         Tokens seen; C / (6 N) if left out.
     bins : int
@@ -90,7 +98,7 @@ def fit_envelope(C, N, loss, D=None, *, bins: int = 100) -> EnvelopeFit:
     Source: Hoffmann et al. (2022), https://arxiv.org/abs/2203.15556, section 3.1.
     """
     C, N = positive_array("C", C, ndim=1), positive_array("N", N, ndim=1)
-    loss = finite_array("loss", loss, ndim=1)
+    loss = positive_array("loss", loss, ndim=1)
     D = C / (TRAINING_FLOPS * N) if D is None else positive_array("D", D, ndim=1)
     same_length(C=C, N=N, loss=loss, D=D)
     bins = whole("bins", bins, at_least=2)

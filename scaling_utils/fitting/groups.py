@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scaling_utils._check import whole
+from scaling_utils._check import labels, whole
 
 
 def draw_groups(groups, n: int = 1000, seed: int = 0, least: int = 3) -> list[np.ndarray]:
@@ -36,10 +36,7 @@ def draw_groups(groups, n: int = 1000, seed: int = 0, least: int = 3) -> list[np
     TypeError, ValueError
         If a number is out of range, or there are fewer groups than ``least``.
     """
-    labels = np.asarray(groups)
-    if labels.ndim != 1 or labels.size == 0:
-        raise ValueError(f"groups must have shape (rows,), got {labels.shape}")
-    _, group_of = np.unique(labels, return_inverse=True)
+    _, group_of = np.unique(labels("groups", groups), return_inverse=True)
     rows = [np.flatnonzero(group_of == k) for k in range(group_of.max() + 1)]
     n, least = whole("n", n), whole("least", least)
     if len(rows) < least:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from scipy.optimize import minimize
 
 from scaling_utils._check import finite_array, number, positive_array, same_length
+from scaling_utils.fitting._other_reports import repetition_evidence
 from scaling_utils.fitting._table import huber
+from scaling_utils.fitting.report import Report, make_report
 from scaling_utils.laws import DataConstrainedLaw, ParametricLaw
 from scaling_utils.laws.data_constrained import _saturating
 
@@ -40,6 +43,17 @@ class RepetitionFit:
     at_limit: tuple[str, ...]
     runs: tuple[np.ndarray, ...] = field(repr=False, compare=False)
     delta: float
+
+    @cached_property
+    def report(self) -> Report:
+        """How well the rows bear out the law: see ``Report``."""
+
+        def refit(kept):
+            return fit_repetition(self.law.law, *(v[kept] for v in self.runs), self.delta)
+
+        return make_report(
+            repetition_evidence(self, lambda theta: _law(self.law.law, theta), refit)
+        )
 
 
 def fit_repetition(law: ParametricLaw, N, D, U, loss, delta: float = 1e-3) -> RepetitionFit:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from scaling_utils._check import finite_array, positive_array, same_length
+from scaling_utils.fitting._other_reports import transfer_evidence
 from scaling_utils.fitting.errors import FitError
+from scaling_utils.fitting.report import Report, make_report
 
 
 def effective_data(D, loss, reached) -> np.ndarray:
@@ -53,17 +56,28 @@ class TransferFit:
     ----------
     k, alpha, beta : of the law; unlike those of ``laws.TransferLaw`` they may have any sign.
     scatter : root mean square of the residuals in log10 D_T, over all cells.
+    rows : D_F, N and D_T of the cells.
     """
 
     k: float
     alpha: float
     beta: float
     scatter: float
+    rows: tuple[np.ndarray, ...] = field(repr=False, compare=False)
 
     def predict(self, D_F, N) -> np.ndarray:
         """Return D_T, in the unit of the data, at D_F and N (positive, shapes that broadcast)."""
         D_F, N = positive_array("D_F", D_F), positive_array("N", N)
         return (self.k * D_F**self.alpha * N**self.beta)[()]
+
+    @cached_property
+    def report(self) -> Report:
+        """How well the cells bear out the law: see ``Report``. Residuals are of ln D_T."""
+
+        def refit(kept):
+            return fit_transfer(*(values[kept] for values in self.rows))
+
+        return make_report(transfer_evidence(self, _design(*self.rows[:2]), refit))
 
 
 def fit_transfer(D_F, N, D_T) -> TransferFit:
@@ -82,7 +96,7 @@ def fit_transfer(D_F, N, D_T) -> TransferFit:
     D_F, N = positive_array("D_F", D_F, ndim=1), positive_array("N", N, ndim=1)
     D_T = positive_array("D_T", D_T, ndim=1)
     same_length(D_F=D_F, N=N, D_T=D_T)
-    design = np.column_stack([np.ones(len(N)), np.log(D_F), np.log(N)])
+    design = _design(D_F, N)
     if np.linalg.matrix_rank(design) < 3:
         raise FitError(
             f"{len(N)} cells with {len(np.unique(D_F))} values of D_F and "
@@ -93,4 +107,8 @@ def fit_transfer(D_F, N, D_T) -> TransferFit:
     residuals = design @ coefficients - np.log(D_T)
     scatter = np.sqrt(np.mean(residuals**2)) / np.log(10)
     log_k, alpha, beta = map(float, coefficients)
-    return TransferFit(float(np.exp(log_k)), alpha, beta, float(scatter))
+    return TransferFit(float(np.exp(log_k)), alpha, beta, float(scatter), (D_F, N, D_T))
+
+
+def _design(D_F: np.ndarray, N: np.ndarray) -> np.ndarray:
+    return np.column_stack([np.ones(len(N)), np.log(D_F), np.log(N)])
