@@ -357,6 +357,17 @@ def test_bad_ends_are_named(until, every, words):
     assert trainer.step == 3
 
 
+def test_steps_at_a_rate_of_zero_are_refused():
+    model = gpt()
+    trainer = Trainer(model, adamw(model, 1e-2), sequences)
+    with pytest.raises(ValueError, match=r"until must be at most 3, .* rate of 0 .* got 4"):
+        trainer.train(4, wsd(3))
+    assert trainer.step == 0
+    trainer.train(4, wsd(3, floor=0.5))  # this one goes on learning
+    trainer.train(5, constant(3))
+    assert [row["factor"] for row in trainer.history] == [0.5, 1.0]
+
+
 class Broken(nn.Module):
     """A model whose loss is not a number for some of its members."""
 

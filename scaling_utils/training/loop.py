@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from scaling_utils._check import number, whole
 from scaling_utils.training import _settings
 from scaling_utils.training.evaluation import IGNORED
+from scaling_utils.training.schedules import Schedule
 
 Batches = Callable[[int], tuple[Tensor, Tensor]]
 
@@ -51,7 +52,8 @@ class Trainer:
     ------
     TypeError, ValueError : a clip that is not positive; an accumulate that is not whole. From
         ``train``: a step without any target that counts, or with more for one member than for
-        another; after ``restore``, a schedule or data of another run.
+        another; steps beyond the end of a schedule that decays to 0; after ``restore``, a
+        schedule or data of another run.
     FloatingPointError : from ``train``: the loss of every member is no longer finite.
     """
 
@@ -88,6 +90,11 @@ class Trainer:
         """Train up to step ``until``; record every ``every`` steps, and the last one."""
         until = whole("until", until, at_least=self.step)
         every = until if every is None else whole("every", every)
+        if isinstance(schedule, Schedule) and schedule.ends_at_zero and until > schedule.steps:
+            raise ValueError(
+                f"until must be at most {schedule.steps}, where the schedule has reached a rate "
+                f"of 0 and nothing more is learnt; got {until}"
+            )
         if self._check_factors and until > self.step:
             _settings.check_schedule(schedule, self._factors)
             self._check_factors = False

@@ -54,6 +54,11 @@ class Schedule:
                 f"of {self.steps}"
             )
 
+    @property
+    def ends_at_zero(self) -> bool:
+        """Whether the rate is 0 from ``steps`` on."""
+        return self.decay > 0 and self.floor == 0
+
     def __call__(self, step: int) -> float:
         """Return the factor in [0, 1] of optimiser step ``step``, a whole number from 0."""
         step = whole("step", step, at_least=0)
