@@ -75,6 +75,10 @@ def test_squared_errors_are_compared_as_their_geometric_mean(functions):
     run = run_of(functions, dimension=3, width=8, train_steps=2000, rate=0.02)
     assert compare(functions, run, run | {"loss": 1.049 * run["loss"]}).agrees
     assert not compare(functions, run, run | {"loss": 1.051 * run["loss"]}).agrees
+    above = run_of(functions, dimension=1, width=128, train_steps=4000, rate=0.02)
+    assert not functions.is_firm(above)
+    assert compare(functions, above, above | {"loss": 0.57 * above["loss"]}).agrees
+    assert not compare(functions, above, above | {"loss": 0.49 * above["loss"]}).agrees
 
 
 def test_a_pretrained_network_without_target_data_comes_with_the_smallest_target():

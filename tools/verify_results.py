@@ -40,7 +40,8 @@ WHY = (
     f"Tolerance: {FIRM:g} of the loss up to the best rate of its cell, {LOOSE:g} above it. On one "
     "machine a loss repeats to all digits; on another one sums are rounded in another order, and "
     "a high learning rate makes the difference grow. Squared errors are compared as their mean "
-    f"over all functions, {SQUARED:g} of it. tools/repeat.py says what was measured."
+    f"over all functions, {SQUARED[0]:g} and {SQUARED[1]:g} of it. tools/repeat.py says what was "
+    "measured."
 )
 
 
