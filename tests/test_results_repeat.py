@@ -187,7 +187,7 @@ def test_what_was_compared_is_kept_once(trained, tmp_path, monkeypatch, text):
     assert set(VERIFIED[0]) == set(rows[0])
 
 
-def test_what_was_verified_is_what_is_recorded_and_agrees():
+def test_what_was_verified_is_what_is_recorded_and_differs_only_where_it_is_said(functions):
     studies = {name: Study(name) for name in sorted({row["study"] for row in VERIFIED})}
     known = {
         (study.name, run["key"], *study.identity(run)): (study, run)
@@ -203,7 +203,10 @@ def test_what_was_verified_is_what_is_recorded_and_agrees():
             row["repeated"] / row["recorded"] - 1, rel=0.051, abs=1e-12
         )
         assert row["tolerance"] == study.tolerance(run)
-        assert abs(row["difference"]) <= row["tolerance"]
+        assert (abs(row["difference"]) <= row["tolerance"]) == (row["agrees"] == "True")
+        if row["agrees"] == "False":  # results/README.md says so
+            assert row["study"] == "task_complexity"
+            assert functions.jobs[row["key"]]["dimension"] <= 2
         assert row["dirty"] == "False"
         seen.add(identity)
     assert len(seen) == len(VERIFIED)

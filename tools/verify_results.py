@@ -89,7 +89,10 @@ def keep(found: Iterable[Repeated], where: dict, file: Path = VERIFIED) -> None:
         "dirty": where["dirty"],
     }
     rows = read_rows(file) if file.is_file() else []
-    rows += [{name: getattr(one, name) for name in KEPT} | origin for one in found]
+    rows += [
+        {**{name: getattr(one, name) for name in KEPT}, "agrees": one.agrees, **origin}
+        for one in found
+    ]
     last = {tuple(row[name] for name in KEPT[:5]): row for row in rows}
     write_csv([last[identity] for identity in sorted(last)], file)
 
@@ -147,7 +150,7 @@ def report(found: list[Repeated], where: dict, record: bool) -> int:
     if comparable:
         worst = max(comparable, key=lambda one: abs(one.difference) / one.tolerance)
         print(f"The largest difference for its tolerance: {line(worst)}")
-    if record and not differing:
+    if record and comparable:
         keep(comparable, where)
         print(f"kept in {VERIFIED.name}; now write the manifest: python tools/manifest.py --write")
     return int(bool(differing) or not comparable)
