@@ -1,0 +1,122 @@
+"""What the chapters on training and on transfer say, where no claim in a cell can hold it."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from guards import code_cells, read, tree
+
+from scaling_utils import sweeps
+from scaling_utils.sweeps.complexity import WaveTask
+
+ROOT = Path(__file__).parents[1]
+CHAPTERS = [
+    path
+    for number in ("03", "10", "18", "19", "23", "24")
+    for path in (ROOT / "notebooks").glob(f"{number}_*.ipynb")
+]
+NAMES = re.compile(r"GPT-\d|log10")  # digits that are part of a name
+ORIGIN = ("device", "threads", "python", "torch", "numpy", "commit", "seconds")
+
+
+def calls(path: Path, name: str):
+    """Return the calls of a function in a chapter's code."""
+    for _, cell in code_cells(read(path)):
+        found = tree(cell)
+        for node in ast.walk(found) if found else ():
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == name:
+                yield {"": node.args[0], **{word.arg: word.value for word in node.keywords}}
+
+
+def texts(node: ast.AST) -> list[str]:
+    """Return the constant strings in an expression, the parts of its f-strings too."""
+    found = (part.value for part in ast.walk(node) if isinstance(part, ast.Constant))
+    return [text for text in found if isinstance(text, str)]
+
+
+def experiment(study: str):
+    """Import the script of a recorded study that is no sweep."""
+    path = ROOT / "results" / study / "experiment.py"
+    spec = importlib.util.spec_from_file_location(f"{study}_experiment", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_numbers_in_alt_texts_come_from_the_code(path):
+    found = list(calls(path, "figure"))
+    assert found
+    for figure in found:
+        # What an f-string formats, a[0] or :.2f, is code and not typed text.
+        coded = {
+            text
+            for part in ast.walk(figure["alt"])
+            if isinstance(part, ast.FormattedValue)
+            for text in texts(part)
+        }
+        for text in texts(figure["alt"]):
+            assert text in coded or not re.search(r"\d", NAMES.sub("", text)), text
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_bound_from_nowhere_else_is_marked_as_seen_first(path):
+    found = list(calls(path, "claim"))
+    assert found
+    for claim in found:
+        if any(text.startswith("this chapter") for text in texts(claim.get("source", claim[""]))):
+            assert "seen_first" in claim, ast.unparse(claim[""])
+
+
+def test_what_training_does_not_find_is_said_with_its_number_of_steps():
+    (shape,) = (path for path in CHAPTERS if path.stem.startswith("03"))
+    negative = [
+        ast.unparse(claim[""])
+        for claim in calls(shape, "claim")
+        if re.search(r"does not (find|learn)", ast.unparse(claim[""]))
+    ]
+    assert len(negative) == 2
+    assert all("STEPS} steps" in sentence for sentence in negative)
+
+
+def test_the_budgets_of_the_sawtooth_are_recorded_in_full():
+    runs = sweeps.read_rows(sweeps.recorded("depth_budget") / "runs.csv")
+    script = experiment("depth_budget")
+    wanted = set(product(script.NETWORKS, script.BUDGETS, script.RATES, range(script.STARTS)))
+    assert {(r["network"], r["steps"], r["rate"], r["start"]) for r in runs} == wanted
+    assert len(runs) == len(wanted)
+    assert all(run[name] not in ("", None) for run in runs for name in ORIGIN)
+    assert {run["dirty"] for run in runs} == {"False"}
+
+
+def test_a_recorded_sawtooth_can_be_learned_again():
+    runs = sweeps.read_rows(sweeps.recorded("depth_budget") / "runs.csv")
+    again = experiment("depth_budget").unexplained(("five", 400, 0.01))
+    for row in again:
+        (same,) = (
+            run
+            for run in runs
+            if all(run[name] == row[name] for name in ("network", "steps", "rate", "start"))
+        )
+        assert row["N"] == same["N"]
+        assert row["unexplained"] == pytest.approx(same["unexplained"], rel=0.05)
+
+
+def test_a_recorded_shape_can_be_trained_again():
+    script = experiment("shape_budget")
+    runs = sweeps.read_rows(sweeps.recorded("shape_budget") / "runs.csv")
+    assert {(r["layers"], r["steps"]) for r in runs} == set(product(script.HIDDEN, script.BUDGETS))
+    task = WaveTask(4, script.INPUTS, 0.0, 2.0, 5, script.SEEDS, pool=32_768, held_out=4096)
+    N, losses = script.held_out_losses(task, script.HIDDEN[3], script.BUDGETS[0])
+    same = [r for r in runs if r["layers"] == 3 and r["steps"] == script.BUDGETS[0]]
+    assert {run["N"] for run in same} == {N}
+    recorded = {(run["seed"], run["rate"]): run["loss"] for run in same}
+    best = script.RATES.index(0.03)  # far from the rates at which machines drift apart
+    ours = losses[:, best] / [recorded[seed, script.RATES[best]] for seed in script.SEEDS]
+    assert np.abs(ours - 1).max() < 0.02
