@@ -43,6 +43,16 @@ def package_entries():
     return [p for p in (ROOT / "scaling_utils").iterdir() if p.suffix == ".py" or p.is_dir()]
 
 
+def test_a_registered_bound_is_an_input_of_the_chapters_that_ask_for_one(tmp_path):
+    file = tmp_path / "results" / "registered.toml"
+    file.parent.mkdir()
+    file.write_text("at_most = 1")
+    cells = [new_code_cell('claim("Small.", 0.5, **registered("study.error"))')]
+    asks, asks_not = new_notebook(cells=cells), new_notebook(cells=[new_code_cell("x = 1")])
+    assert freshness.input_files(asks, tmp_path) == {file}
+    assert freshness.input_files(asks_not, tmp_path) == set()
+
+
 @pytest.fixture
 def book(tmp_path):
     """Return a small book: rooms that import one another, data, a recorded run, a notebook."""

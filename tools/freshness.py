@@ -143,6 +143,13 @@ def _recorded(sources: Iterable[str], folder: Path) -> Iterator[Path]:
             yield file
 
 
+def _bounds(sources: Iterable[str], root: Path) -> set[Path]:
+    """Return the file of registered predictions where a cell takes a bound from it."""
+    file = root / "results" / "registered.toml"
+    asks = any(re.search(r"\b(registered|verdict)\(", source) for source in sources)
+    return {file} if asks and file.is_file() else set()
+
+
 def code_cells(notebook) -> list:
     return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
 
@@ -156,7 +163,7 @@ def input_files(notebook, root: Path = ROOT) -> set[Path]:
     rooms = room_files(names, root)
     texts = [file.read_text(encoding="utf-8") for file in rooms]
     data = _named_in(texts, root / PACKAGE / "data")
-    return rooms | set(data) | set(_recorded(sources, root / "results"))
+    return rooms | set(data) | set(_recorded(sources, root / "results")) | _bounds(sources, root)
 
 
 def file_digest(file: Path) -> str:
