@@ -71,7 +71,7 @@ def test_what_the_page_says_of_changed_code(example, capsys):
     config.write_text(
         config.read_text().replace("[4, 8, 16], steps = [100, 200, 400]", "[4], steps = [100]")
     )
-    arguments = ["sweep", "students.toml", "--out", "students", "--quiet"]
+    arguments = ["sweep", "students.toml", "--out", "students", "--quiet", "--workers", "1"]
     assert main(arguments) == 0
     text = (example / "students.py").read_text()
     (example / "students.py").write_text("# a comment\n" + text)
@@ -92,7 +92,7 @@ echo $! >> "{folder}/started"
 """
 SQUEUE = """\
 #!/bin/sh
-cat "{folder}/queue"
+cat "{folder}/{queue}"
 """
 SCANCEL = """\
 #!/bin/sh
@@ -109,10 +109,12 @@ def stand_in(tmp_path, monkeypatch):
     folder = tmp_path / "bin"
     folder.mkdir()
 
-    def install(refuse: int = 0, run: str = "sh") -> None:
-        (tmp_path / "queue").touch()
+    def install(refuse: int = 0, run: str = "sh", queue: str = "started") -> None:
+        (tmp_path / "empty").touch()
         for name, text in (("sbatch", SBATCH), ("scancel", SCANCEL), ("squeue", SQUEUE)):
-            (folder / name).write_text(text.format(folder=tmp_path, refuse=refuse, run=run))
+            (folder / name).write_text(
+                text.format(folder=tmp_path, refuse=refuse, run=run, queue=queue)
+            )
             (folder / name).chmod(0o755)
         monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
@@ -148,7 +150,7 @@ def test_workers_that_slurm_refuses_are_an_error(tmp_path, monkeypatch, stand_in
 
 
 def test_workers_that_die_before_they_connect_are_an_error(tmp_path, monkeypatch, stand_in):
-    stand_in(run="false")
+    stand_in(run="false", queue="empty")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(run, "_LOOK", 1.0)
     with pytest.raises(ConnectionError, match="ended before their workers could connect"):
