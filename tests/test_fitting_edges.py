@@ -1,4 +1,4 @@
-"""Fits and resamples at the edge E = 0, slow tables, long tables, and tables with few rows."""
+"""Fits and resamples at the edge E = 0, long tables, and tables with few rows."""
 
 import json
 import subprocess
@@ -22,14 +22,6 @@ from scaling_utils.fitting._table import huber
 from scaling_utils.laws import CoupledLaw, ParametricLaw
 
 SMALL_OFFSET = ParametricLaw(E=1.0, A=20.0, B=2000.0, alpha=0.15, beta=0.366)
-ABOVE = np.array(
-    [
-        (n, d, 2.5 + level + drop)
-        for n, level in ((1e7, 0.7), (2e7, 0.55), (4e7, 0.475), (8e7, 0.4375))
-        for d, drop in ((1e8, 0.9), (2e8, 0.482), (4e8, 0.258), (8e8, 0.139), (1.6e9, 0.074))
-    ]
-    + [(1.6e8, 3.2e9, 2.41), (1.6e8, 6.4e9, 2.2)]
-).T
 # Eight and nine runs of plausible studies, too few for five constants and their errors.
 EIGHT = np.array(
     [
@@ -77,7 +69,7 @@ def test_resamples_leave_the_edge_that_the_fit_lies_at(seed):
     N, D, loss = small_offset(seed)
     fit = fit_parametric(N, D, loss)
     assert fit.law.E < 1e-9
-    indices = np.random.default_rng(100 + seed).integers(0, 80, (20, 80))
+    indices = np.random.default_rng(100 + seed).integers(0, 80, (16, 80))
     resamples = bootstrap(fit, indices=indices, check=0)
     alone = [quiet(fit_parametric, N[rows], D[rows], loss[rows]) for rows in indices]
     lowest = np.array([other.objective for other in alone])
@@ -118,23 +110,6 @@ def test_a_power_law_at_the_edge_resamples_to_offsets_inside():
         assert objective <= alone.objective * (1 + 1e-6)
 
 
-# ---- slow tables ---------------------------------------------------------------------------
-
-
-def test_a_table_whose_optimum_is_far_along_a_valley_is_followed_to_the_end():
-    """Within 100 steps the solver stood at E = 0.5, with an objective 9 % higher."""
-    fit = fit_parametric(*ABOVE)
-    assert fit.converged
-    assert fit.iterations > 100
-    assert pytest.approx(2.89, abs=0.02) == fit.law.E
-    assert fit.objective < 4.93e-4
-
-
-def test_an_offset_above_the_lowest_loss_is_a_doubt():
-    doubts = " | ".join(fit_parametric(*ABOVE).report.doubts)
-    assert "E is 2.89, above the lowest value of the rows, 2.2 (row 21" in doubts
-
-
 # ---- few rows ------------------------------------------------------------------------------
 
 
@@ -147,7 +122,7 @@ def test_few_rows_give_intervals_or_none_but_never_nan(table):
     told = resamples.as_dict()
     assert json.loads(json.dumps(told, allow_nan=False)) == told
     assert (told["n"], told["seed"], told["level"]) == (100, 0, 0.95)
-    assert any("lie at an edge" in note for note in resamples.notes)
+    assert any("lie at the edge" in note for note in resamples.notes)
     assert resamples.redrawn > 0
 
 

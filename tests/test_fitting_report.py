@@ -54,6 +54,12 @@ NARROW = np.array(
 ).T
 
 
+@pytest.fixture(scope="module")
+def above():
+    """The fit of the table with two runs below the floor: it takes the solver long."""
+    return fit_parametric(*ABOVE)
+
+
 def noisy(seed, noise=0.01):
     return TRUTH.loss(N, D) * np.exp(noise * np.random.default_rng(seed).normal(size=len(N)))
 
@@ -116,10 +122,19 @@ def test_a_wrong_row_is_found_and_left_out(delta):
     assert report.without_far == alone
 
 
-def test_rows_below_the_floor_are_named():
-    report = fit_parametric(*ABOVE).report
+def test_rows_below_the_floor_are_named(above):
+    report = above.report
     assert report.far == (20, 21)
     assert "tokens per parameter" in said(report)
+    assert "above the lowest value of the rows, 2.2 (row 21, counted from 0)" in said(report)
+
+
+def test_a_table_whose_optimum_is_far_along_a_valley_is_followed_to_the_end(above):
+    """Within 100 steps the solver stood at E = 0.5, with an objective 9 % higher."""
+    assert above.converged
+    assert above.iterations > 100
+    assert pytest.approx(2.89, abs=0.02) == above.law.E
+    assert above.objective < 4.93e-4
 
 
 def test_an_isoflop_run_that_went_wrong_does_not_drag_its_neighbours_along():
@@ -189,19 +204,14 @@ def test_noise_alone_is_no_law():
     assert "hardly better than one constant" in said(fit_power_law(x, y, offset=False).report)
 
 
-def test_a_report_is_ready_for_json():
-    for fit in (fit_parametric(*ABOVE), fit_power_law(N, noisy(0))):
+def test_a_report_is_ready_for_json(above):
+    for fit in (above, fit_power_law(N, noisy(0))):
         told = fit.report.as_dict()
         assert json.loads(json.dumps(told, allow_nan=False)) == told
         assert told["trusted"] == fit.report.trusted
         assert told["doubts"] == list(fit.report.doubts)
-    assert fit_parametric(*ABOVE).report.as_dict()["without_far"].keys() == {
-        "E",
-        "A",
-        "B",
-        "alpha",
-        "beta",
-    }
+    names = above.report.as_dict()["without_far"].keys()
+    assert names == {"E", "A", "B", "alpha", "beta"}
 
 
 def test_a_report_is_made_once():

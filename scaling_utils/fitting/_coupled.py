@@ -171,9 +171,10 @@ def minimise(theta, rows: Rows, delta: float, turns: int = TURNS, tolerance=TOLE
     return end
 
 
-def descend(theta, rows: Rows, delta: float, top: float) -> Outcome:
-    """Minimise at deltas that fall tenfold from ``top``: a wide Huber loss leads to the valley."""
-    while top > 10 * delta:
+def descend(theta, rows: Rows, delta: float, top: float, ratio: float = 10.0) -> Outcome:
+    """Minimise at deltas that fall by ``ratio`` from ``top``: a wide Huber loss leads to the
+    valley, and the slower it narrows the seldomer a local optimum catches."""
+    while top > ratio * delta:
         theta = minimise(theta, rows, top, turns=30, tolerance=1e-4).theta
-        top /= 10
+        top /= ratio
     return minimise(theta, rows, delta)

@@ -35,7 +35,7 @@ def resample_fits(table: Table, weights, start, delta: float, rng) -> Outcome:
     outcome = descend(begin, weighted, delta, top=wide / 10)  # they start in the valley already
     far = _farthest(outcome.theta, table, start)
     keep_better(outcome, far, descend(begin[far], weighted.members(far), delta, top=wide))
-    _leave_edges(outcome, table, weighted, delta, wide)
+    _leave_edges(outcome, table, weighted, start, delta, wide)
     for steps in ROUNDS:
         pool = rng.choice(len(weights), size=min(POOL, len(weights)), replace=False)
         score = weights @ _rho(outcome.theta[pool], table, delta).T  # (members, pool)
@@ -51,15 +51,16 @@ def resample_fits(table: Table, weights, start, delta: float, rng) -> Outcome:
     return outcome
 
 
-def _leave_edges(outcome: Outcome, table: Table, weighted: Table, delta: float, top) -> None:
-    """Try the members that ended at an edge again from inside, and keep what is lower."""
-    edge = np.flatnonzero(at_edge(outcome.theta, table))
+def _leave_edges(outcome: Outcome, table: Table, weighted: Table, start, delta, top) -> None:
+    """Try the members that began or ended at an edge from inside, and keep what is lower."""
+    began_there = bool(at_edge(start[None], table)[0])
+    edge = np.flatnonzero(at_edge(outcome.theta, table) | began_there)
     if edge.size == 0:
         return
     part = weighted.members(edge)
-    for start in inner_starts(table, delta, top):
-        begin = np.repeat(start[None], edge.size, axis=0)
-        keep_better(outcome, edge, descend(begin, part, delta, top=top))
+    for inner in inner_starts(table, delta, top):
+        begin = np.repeat(inner[None], edge.size, axis=0)
+        keep_better(outcome, edge, descend(begin, part, delta, top=top, ratio=2.0))
 
 
 def _farthest(theta, table: Table, start) -> np.ndarray:

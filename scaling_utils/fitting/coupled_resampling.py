@@ -10,8 +10,9 @@ import numpy as np
 from scaling_utils._check import finite_array
 from scaling_utils.fitting._coupled import Q_RANGE, Rows, descend
 from scaling_utils.fitting._edges import GONE, SHARES
-from scaling_utils.fitting._rounds import keep_better
+from scaling_utils.fitting._rounds import LOWER, POOL, keep_better
 from scaling_utils.fitting._search import LEAST_DELTA
+from scaling_utils.fitting._table import huber
 from scaling_utils.fitting.coupled import CoupledFit, rows_and_starts
 from scaling_utils.fitting.errors import FitWarning
 
@@ -66,17 +67,27 @@ def resample_coupled(fit: CoupledFit, indices) -> np.ndarray:
 
 
 def _leave_edges(outcome, fit: CoupledFit, rows: Rows, delta: float, top: float) -> None:
-    """Try the members that ended at an edge again from inside, and keep what is lower.
+    """Try the members that began or ended at an edge from inside, and keep what is lower.
 
     At an edge a logarithm has run away, and no step along it moves the loss.
     """
-    edge = np.flatnonzero(at_edge(outcome.theta, rows))
+    began_there = bool(at_edge(fit.theta[None], rows)[0])
+    edge = np.flatnonzero(at_edge(outcome.theta, rows) | began_there)
     if edge.size == 0:
         return
     part = rows.members(edge)
     for start in _inner_starts(fit, delta):
         begin = np.repeat(start[None], edge.size, axis=0)
-        keep_better(outcome, edge, descend(begin, part, delta, top))
+        keep_better(outcome, edge, descend(begin, part, delta, top, ratio=2.0))
+    # One member's solution may serve another better than its own.
+    pool = outcome.theta[:POOL]
+    values = huber(rows.residuals(pool), delta) / (delta if np.isfinite(delta) else 1.0)
+    score = rows.weights @ values.T  # (members, pool)
+    nearest = score.argmin(axis=1)
+    lower = np.flatnonzero(score.min(axis=1) < outcome.objective * (1 - LOWER))
+    if lower.size:
+        new = descend(pool[nearest[lower]], rows.members(lower), delta, top, ratio=2.0)
+        keep_better(outcome, lower, new)
 
 
 def at_edge(theta: np.ndarray, rows: Rows) -> np.ndarray:
