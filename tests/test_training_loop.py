@@ -291,6 +291,19 @@ def test_a_restored_run_has_the_same_bits(stop):
     assert torch.equal(whole.state()["generator"], second.state()["generator"])
 
 
+def test_a_restored_state_is_the_state_even_before_another_step():
+    def flat(value, place=""):
+        if isinstance(value, dict | list | tuple):
+            pairs = value.items() if isinstance(value, dict) else enumerate(value)
+            return {k: v for name, e in pairs for k, v in flat(e, f"{place}/{name}").items()}
+        return {place: value.tolist() if isinstance(value, torch.Tensor) else value}
+
+    first = trained(schedule=wsd(4, 2, 0.5), clip=1.0, accumulate=2)  # ends at half its rate
+    second = trained(until=0, clip=1.0, accumulate=2)
+    second.restore(first.state())
+    assert flat(second.state()) == flat(first.state())
+
+
 def test_members_are_restored_too():
     def new():
         model = ngrams([1, 2])

@@ -229,13 +229,13 @@ class Trainer:
             )
         change = _settings.check_settings(state["settings"], self._settings(), change)
         options = [
-            {name: value for name, value in group.items() if name != "params"}
+            {name: value for name, value in group.items() if name not in ("params", "lr")}
             for group in self.optimiser.param_groups
         ]
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(copy.deepcopy(state["optimiser"]))
         for group, own in zip(self.optimiser.param_groups, options, strict=True):
-            group.update(own)  # the same as in the state, or meant to change
+            group.update(own)  # the same as in the state, or meant to change; each step sets lr
         torch.set_rng_state(state["generator"])
         self.step, self._drawn = state["step"], state["drawn"]
         self.tokens, self.positions = state["tokens"], state["positions"]
