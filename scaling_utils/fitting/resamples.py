@@ -111,7 +111,10 @@ class Bootstrap:
         estimate, and "basic" mirrors them at the estimate. On synthetic tables of 60 and 240
         runs, nominal 95 % intervals covered the truth in 95 to 99 % of tables ("percentile"), 93
         to 97 % ("bca") and 80 to 94 % ("basic", which takes no account of how lopsided the
-        prefactors are); benchmarks/coverage.py prints the table.
+        prefactors are). On 400 tables as IsoFLOP studies have them, six budgets of ten sizes
+        with 2 % of noise, "percentile" covered in 96 to 98 %, "bca" in 93 to 95 %, so short of
+        its promise for some quantities, and "basic" in 70 to 91 %, each known to about 1 %.
+        benchmarks/coverage.py prints both tables.
 
         A resample without a value, because its constants are beyond all numbers, could lie
         anywhere, and counts against both bounds. Where that leaves a bound without a number the
@@ -167,7 +170,7 @@ class Bootstrap:
     def notes(self) -> tuple[str, ...]:
         """What to know before the intervals are relied on, one sentence each."""
         counts = (
-            (self.missed, self.checked, "of those checked from scratch had a lower optimum", 0),
+            (self.missed, self.checked, "checked from scratch had a lower optimum", 0),
             (int((~self.converged).sum()), self.n, "did not converge", 0),
             (
                 int(self.at_edge.sum()),
