@@ -13,6 +13,7 @@ from scaling_utils.sweeps.ngrams import neural_ngrams
 from scaling_utils.sweeps.sequence_tasks import LanguageSequences, TextSequences, sequence_task
 from scaling_utils.sweeps.sequences import gpt_shape, sequence_models
 from scaling_utils.sweeps.window_tasks import LanguageWindows, TextWindows, window_task
+from scaling_utils.training import checkpoint
 
 TINY = {"vocab": 8, "order": 2, "strength": 3.0}
 NGRAMS = {
@@ -64,7 +65,7 @@ def test_a_finished_job_returns_its_rows_again_without_training(tmp_path, monkey
 
 def test_the_checkpoints_of_another_job_are_refused(tmp_path):
     neural_ngrams(NGRAMS, tmp_path)
-    with pytest.raises(ValueError, match="holds the checkpoints of another job"):
+    with pytest.raises(checkpoint.CheckpointOwnerError, match="belongs to another run"):
         neural_ngrams(NGRAMS | {"rates": [0.02, 0.005]}, tmp_path)
     for file in tmp_path.iterdir():
         file.rename(tmp_path / file.name.replace("step-", "other-"))

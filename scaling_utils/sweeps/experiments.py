@@ -39,19 +39,17 @@ def resumed(folder: Path, job: Mapping[str, Any]):
 
     Raises
     ------
-    ValueError : the state is that of another job.
+    training.checkpoint.CheckpointOwnerError : the state is that of another job.
     """
     from scaling_utils.training import checkpoint
 
     owner = job_key(job)
-    number, saved = checkpoint.latest(folder) or (0, None)
-    if saved is not None and saved.pop("owner", None) != owner:
-        raise ValueError(f"{folder} holds the checkpoints of another job than {owner}: remove it")
+    number, saved = checkpoint.latest(folder, owner=owner) or (0, None)
 
     def save(state: dict[str, Any]) -> None:
         nonlocal number  # saves are counted: a branch of a run ends at an earlier step
         number += 1
-        checkpoint.save(folder, number, state | {"owner": owner})
+        checkpoint.save(folder, number, state, owner=owner)
 
     return saved, save
 
