@@ -103,7 +103,11 @@ def refresh_setup(notebook) -> None:
 def record(notebook, run: Run, missing: set[str], root: Path = ROOT) -> None:
     """Store the digests, the versions, the time and the memory of a run."""
     before = notebook.metadata.get(KEY, {}).get("outputs", {})
-    took = {"seconds": round(run.seconds, 1), "peak_gb": round(run.peak_gb, 2)}
+    took = {
+        "seconds": round(run.seconds, 1),
+        "peak_gb": round(run.peak_gb, 2),
+        "slowed": round(run.slowed, 2),
+    }
     stored = {k: v for k, v in notebook.metadata.get(KEY, {}).items() if k in ("cpu", "gpu")}
     if run.gpu:
         stored["gpu"] = {**took, "device": run.gpu}

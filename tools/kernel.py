@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbclient.util import run_sync
@@ -34,7 +35,30 @@ class Run:
     seconds: float
     peak_gb: float  # 10^9 bytes, of the kernel's process
     gpu: str  # the GPU's name, or an empty string
+    slowed: float = 1.0  # by what else the machine did, see `Pace`
     answers: dict = field(default_factory=dict)  # to what else was asked
+
+
+class Pace:
+    """How much a machine is slowed by what else it does, measured while a notebook runs.
+
+    A small piece of work is timed between the cells. Its mean time over its shortest one says by
+    how much the other work on the machine stretches a run; it is 1 on a quiet machine.
+    """
+
+    def __init__(self):
+        self.matrix = np.random.default_rng(0).standard_normal((160, 160))
+        self.times: list[float] = []
+
+    def measure(self, times: int = 3) -> None:
+        for _ in range(times):
+            start, product = time.perf_counter(), self.matrix
+            for _ in range(12):
+                product = np.tanh(product @ self.matrix)
+            self.times.append(time.perf_counter() - start)
+
+    def slowed(self) -> float:
+        return float(np.mean(self.times) / np.min(self.times))
 
 
 def kernel_environment() -> dict[str, str]:
@@ -78,17 +102,20 @@ def run(
         tempfile.TemporaryDirectory() as profile,  # no start-up files of the user's
         client.setup_kernel(env={**variables, "IPYTHONDIR": profile}),
     ):
-        start = time.perf_counter()
+        seconds, pace = 0.0, Pace()
         for index, cell in enumerate(notebook.cells):
             if not missing & set(cell.metadata.get("tags", [])):
+                start = time.perf_counter()
                 _run_cell(client, cell, index, failed)
-        seconds = time.perf_counter() - start
+                seconds += time.perf_counter() - start
+                pace.measure()
         answers = _ask(client, {**PROBE, **(ask or {})})
     unit = 1 if sys.platform == "darwin" else 1024  # what the system counts ru_maxrss in
     return Run(
         seconds,
         answers.pop("peak") * unit / 1e9,
         answers.pop("gpu"),
+        pace.slowed() if pace.times else 1.0,
         answers,
     )
 
