@@ -96,13 +96,13 @@ def test_links_and_make_targets_in_the_text_exist(text):
     for target in re.findall(r"\]\((?!\w+:)([^)#]+)", text):
         assert (ROOT / target).exists(), f"a link to {target}"
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"(?:`|^)make ([a-z]+)", text, flags=re.MULTILINE):
+    for target in re.findall(r"(?:`|^)make ([a-z-]+)", text, flags=re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), f"make {target}"
 
 
 def test_the_readme_lists_every_target():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"^([a-z]+):.*##", makefile, flags=re.MULTILINE):
+    for target in re.findall(r"^([a-z-]+):.*##", makefile, flags=re.MULTILINE):
         assert f"make {target}" in README
 
 

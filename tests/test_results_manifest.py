@@ -40,13 +40,24 @@ def test_the_manifest_is_written_by_the_tool_alone(stored):
 
 
 def test_it_lists_every_study_with_the_numbers_of_its_rows(stored):
-    for folder in RESULTS.glob("*/"):
+    for folder in (path.parent for path in RESULTS.glob("*/jobs.csv")):
         jobs, runs = read_record(folder)
         assert stored["files"][f"{folder.name}/jobs.csv"]["rows"] == len(jobs)
         assert stored["files"][f"{folder.name}/runs.csv"]["rows"] == len(runs)
         commits = {job["commit"] for job in jobs.values()}
         assert set(stored["studies"][folder.name]["commits"]) == commits
     assert len(stored["studies"]) == len(list(RESULTS.glob("*/jobs.csv")))
+    # A folder without jobs holds the script that wrote its table.
+    others = {
+        path.parent
+        for path in RESULTS.glob("*/runs.csv")
+        if not (path.parent / "jobs.csv").exists()
+    }
+    assert {folder.name for folder in others} == {"depth_budget", "shape_budget"}
+    for folder in others:
+        rows = len((folder / "runs.csv").read_text(encoding="utf-8").splitlines()) - 1
+        assert stored["files"][f"{folder.name}/runs.csv"]["rows"] == rows
+        assert f"{folder.name}/experiment.py" in stored["files"]
     assert "PREREGISTRATION.md" in stored["files"]
 
 

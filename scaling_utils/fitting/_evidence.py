@@ -159,6 +159,7 @@ def _noise(evidence: Evidence) -> float:
 
 
 def find_loose(evidence: Evidence, errors: dict[str, float]) -> list[str]:
+    """Return the constants whose standard error is too large, and prefactors of such exponents."""
     loose = {name for name, error in errors.items() if error > evidence.tolerated.get(name, FACTOR)}
     tied = {name for name, exponent in evidence.tied.items() if exponent in loose}
     return [name for name in evidence.names if name in loose | tied]
