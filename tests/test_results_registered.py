@@ -105,7 +105,7 @@ def test_a_threshold_that_is_moved_in_the_text_is_noticed(one):
 
 def test_every_part_and_every_study_has_its_predictions():
     assert {one.section for one in BOOK.values()} == set(sections(current()))
-    studies = {folder.parent.name for folder in (ROOT / "results").glob("*/runs.csv")}
+    studies = {folder.parent.name for folder in (ROOT / "results").glob("*/jobs.csv")}
     assert {one.id.split(".")[0] for one in BOOK.values()} == studies - EXPLORED
 
 
