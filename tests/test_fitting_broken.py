@@ -15,7 +15,7 @@ X = np.geomspace(1e3, 1e8, 14)
 @given(
     a=st.floats(0.2, 2.0),
     c0=st.floats(0.05, 0.4),
-    change=st.floats(0.3, 1.0),
+    change=st.floats(0.4, 1.0),
     place=st.floats(1e5, 1e6),
     width=st.floats(0.3, 1.0),
 )
