@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scaling_utils.fitting import FitWarning, fit_broken_power_law, fit_power_law
@@ -12,10 +12,12 @@ X = np.geomspace(1e3, 1e8, 14)
 
 
 @settings(max_examples=10, deadline=None)
+@example(a=2.0, c0=0.28125, change=0.3125, place=298_821.0, width=1.0)  # beside a false valley
+@example(a=1.123, c0=0.375, change=0.346, place=857_185.552, width=0.347)
 @given(
     a=st.floats(0.2, 2.0),
     c0=st.floats(0.05, 0.4),
-    change=st.floats(0.4, 1.0),
+    change=st.floats(0.3, 1.0),
     place=st.floats(1e5, 1e6),
     width=st.floats(0.3, 1.0),
 )

@@ -406,12 +406,6 @@ def test_an_empty_heading_becomes_a_cell(heading):
     assert context["body"] == '<tr><td></td><th class="head"><p>N</p></th></tr>'
 
 
-def test_a_wide_table_can_be_scrolled_by_keyboard():
-    context = {"body": '<div class="pst-scrollable-table-container"><table></table></div>'}
-    book_site.mend_body(None, "page", "page.html", context, None)
-    assert context["body"].startswith('<div class="pst-scrollable-table-container" tabindex="0">')
-
-
 def contents(*anchors: str) -> nodes.bullet_list:
     links = [nodes.reference("", "", anchorname=anchor) for anchor in anchors]
     return nodes.bullet_list("", *(nodes.list_item("", link) for link in links))

@@ -27,7 +27,6 @@ CLAIM_MIME = "application/vnd.scaling-utils.claim+json"
 VERDICT_MIME = "application/vnd.scaling-utils.verdict+json"
 
 EMPTY_HEADING = re.compile(r'<th class="head[^"]*">\s*(?:<p>\s*</p>)?\s*</th>')
-WIDE_TABLE = '<div class="pst-scrollable-table-container"'
 TEST_MARK = "# NBVAL_CHECK_OUTPUT"
 _CHAPTER_FILE = re.compile(r"(?P<number>\d\d)_\w+")
 
@@ -121,12 +120,10 @@ def mend_body(app, pagename, templatename, context, doctree):
     """Correct what screen readers stumble over in a page's body.
 
     Docutils gives bibliography entries a role that the standard has since withdrawn; the list
-    around them asks for list items. An empty heading of a table is a plain cell. A table that is
-    wider than the page scrolls sideways, and only what takes the focus scrolls by keyboard.
+    around them asks for list items. An empty heading of a table is a plain cell.
     """
     if "body" in context:
         body = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
-        body = body.replace(WIDE_TABLE, f'{WIDE_TABLE} tabindex="0"')
         context["body"] = EMPTY_HEADING.sub("<td></td>", body)
 
 

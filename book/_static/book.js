@@ -4,16 +4,19 @@
 (() => {
   const boxes = ".bd-article :is(.pst-scrollable-table-container, div.math, details)";
 
-  const update = () => {
-    for (const box of document.querySelectorAll(boxes)) {
-      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
-      else box.removeAttribute("tabindex");
-    }
+  const update = (box) => {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
   };
 
+  // A box that changes its width, or whose content does, says so itself, and after the layout:
+  // the window's own event comes before the columns beside the text have found their places.
   window.addEventListener("load", () => {
-    update();
-    window.MathJax?.startup?.promise?.then(update);
+    const watch = new ResizeObserver((seen) => {
+      for (const { target } of seen) update(target.closest(boxes) ?? target);
+    });
+    for (const box of document.querySelectorAll(boxes)) {
+      for (const part of [box, ...box.children]) watch.observe(part);
+    }
   });
-  window.addEventListener("resize", update);
 })();

@@ -24,8 +24,7 @@ _SLOPES = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
 _CHANGES = (-2.0, -1.0, -0.5, -0.2, 0.2, 0.5, 1.0, 2.0)
 _PLACES = (0.1, 0.3, 0.5, 0.7, 0.9)
 _WIDTHS = (0.1, 0.5, 1.5)
-_STARTS = 5  # shapes that are minimised, for a few steps; the best of them to the end
-_FIRST, _LAST = 40, 400  # steps
+_FIRST, _LAST = 40, 400  # steps from the best shape of each change; then from the best of these
 NEAR = 1e-4  # of the width of the range: a constant so close to its limit is at it
 _BOUND_SLOPE, _NARROWEST, _WIDEST = 20.0, 0.02, 5.0
 
@@ -80,7 +79,8 @@ def fit_broken_power_law(x, y) -> BrokenFit:
     break. The offset a is zero or above, the break d lies between the smallest and the largest
     x, and its width f is between 0.02 and 5 in natural log x: from a step to a bend over all
     of a usual study. The search starts from a grid of shapes, each with its best a and b, and
-    minimises from the best few. With few rows the minimum is a long flat valley: a fit that
+    minimises from the best one of each change of slope: the best few of all lie in one valley,
+    and the minimum may lie in another. With few rows the minimum is a long flat valley: a fit that
     did not reach its end fits as well as one that did, and neither knows its parameters.
 
     Parameters
@@ -152,7 +152,7 @@ def _limits(t: np.ndarray, log_y: np.ndarray) -> tuple[list[float], list[float]]
 
 
 def _starts(t: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return the best shapes of the grid with their a and log b, shape (starts, 6)."""
+    """Return the best shape of each change of slope with its a and log b, shape (changes, 6)."""
     places = t.min() + np.ptp(t) * np.array(_PLACES)
     shapes = np.array(list(product(_SLOPES, _CHANGES, places, np.log(_WIDTHS))))  # (shapes, 4)
     power = np.exp(_log_power(t, *shapes.T[..., None]))  # (shapes, rows)
@@ -162,7 +162,7 @@ def _starts(t: np.ndarray, y: np.ndarray) -> np.ndarray:
     a = np.clip((vv * u.sum() - uv * v.sum(1)) / (uu * vv - uv**2), 0, 0.999 * y.min())
     b = np.maximum((v.sum(1) - a * uv) / vv, 1e-12 * y.max())
     cost = ((a[:, None] * u + b[:, None] * v - 1) ** 2).sum(1)
-    best = np.argsort(cost)[:_STARTS]
+    best = [min(np.flatnonzero(shapes[:, 1] == change), key=cost.item) for change in _CHANGES]
     return np.column_stack([a[best], np.log(b[best]), shapes[best]])
 
 
