@@ -7,10 +7,13 @@ import signal
 
 
 def dask_setup(worker) -> None:
-    """Leave Ctrl-C, which reaches every process of a terminal, to the sweep that started us.
+    """Leave signals that reach all processes of a command to the sweep that started us.
 
-    It then ends the workers, whose complaints about jobs that were cut short and a scheduler that
-    no longer answers say nothing new.
+    Ctrl-C in a terminal is one, SIGTERM from ``timeout`` or a batch system another. The sweep then
+    ends the workers, whose complaints about jobs that were cut short and a scheduler that no longer
+    answers say nothing new.
     """
     logging.getLogger("distributed.worker").setLevel(logging.CRITICAL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A handler, not SIG_IGN, which the processes that run jobs would inherit.
+    signal.signal(signal.SIGTERM, lambda *_: None)
