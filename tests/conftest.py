@@ -44,3 +44,13 @@ def _close_figures():
 def shared_data() -> Path:
     """Return the folder of the published run tables, or skip the test and say why."""
     return tables.shared_data()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """Return the address of a Dask scheduler with one worker, shared by the tests of a module."""
+    from dask_here import Dask
+
+    running = Dask(tmp_path_factory.mktemp("dask"), workers=1)
+    yield running.address
+    running.stop()

@@ -1,4 +1,4 @@
-"""A Dask scheduler with workers on this machine, for the tests that join a running one."""
+"""Sweeps for tests: beside a running Dask scheduler on this machine, or in the background."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from scaling_utils.sweeps import sweep
 
 TESTS = Path(__file__).parent
 
@@ -27,6 +30,21 @@ def wait_for(condition: Callable, what: str, seconds: float = 300.0):
             return found
         time.sleep(0.05)
     raise AssertionError(f"waited {seconds:g} s for {what}")
+
+
+def in_background(*arguments, **options) -> tuple[threading.Thread, list]:
+    """Start a sweep in a thread; its rows, or its error, will be in the list."""
+    outcome: list = []
+
+    def run() -> None:
+        try:
+            outcome.append(sweep(*arguments, progress=False, **options))
+        except Exception as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, outcome
 
 
 class Dask:

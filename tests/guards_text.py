@@ -118,10 +118,18 @@ def portable_markdown(book) -> list[str]:
 
 
 def equation_numbers(book) -> list[str]:
-    """Numbered equations count from 1, and "Equation (3)" names one of them."""
+    """Numbered equations count from 1, "Equation (3)" names one of them, and browsers show each.
+
+    Sphinx wraps an equation with a double backslash in \\begin{split}, where MathJax allows no
+    \\tag. Rows of cases can end in \\cr instead.
+    """
     text = "\n".join(cell.source for cell in book.cells if cell.cell_type == "markdown")
     given = re.findall(r"\\tag\{([^}]*)\}", text)
-    problems = []
+    problems = [
+        f"an equation has a \\tag beside a double backslash: {equation.strip()[:60]}"
+        for equation in re.findall(r"\$\$(.+?)\$\$", text, re.S)
+        if r"\tag" in equation and r"\\" in equation
+    ]
     if given != [str(number) for number in range(1, len(given) + 1)]:
         problems.append(f"the equations are numbered {', '.join(given)}")
     named = re.findall(r"\b[Ee](?:quations?|qs?\.)\s\((\d+)\)", text)

@@ -1,74 +1,103 @@
-"""What claims in five chapters cannot hold: where the numbers of descriptions come from.
-
-A description for readers who cannot see a figure repeats its numbers. Typed there, they drift
-when the figure changes, and nobody who can see the figure notices.
-"""
+"""What chapters say where no claim in a cell can hold it."""
 
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
-from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
-import nbformat
+import numpy as np
 import pytest
-from IPython.core.inputtransformer2 import TransformerManager
+from guards import code_cells, read, tree
 
-ROOT = Path(__file__).resolve().parent.parent
-CHAPTERS = (
-    "01_what_scaling_is",
-    "02_counting",
-    "15_power_laws",
-    "20_chinchilla",
-    "21_refitting_published_laws",
-)
-NAMES = re.compile(r"GPT-[234]|log(?:2|10)\b|LLaMA-?[123]\b")  # digits that belong to a name
+from scaling_utils import sweeps
+from scaling_utils.sweeps.complexity import WaveTask
+
+ROOT = Path(__file__).parents[1]
+CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+ORIGIN = ("device", "threads", "python", "torch", "numpy", "commit", "seconds")
 
 
-def constants(value: ast.expr) -> Iterator[str]:
-    """Yield the parts of a string expression that are typed and not computed."""
-    for node in ast.walk(value):
-        if isinstance(node, ast.FormattedValue):
-            node.value = ast.Constant(None)  # what is computed, and how it is formatted,
-            node.format_spec = None  # is no typed text
-    for node in ast.walk(value):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value
+def calls(path: Path, name: str):
+    """Return the calls of a function in a chapter's code."""
+    for _, cell in code_cells(read(path)):
+        found = tree(cell)
+        for node in ast.walk(found) if found else ():
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == name:
+                yield {"": node.args[0], **{word.arg: word.value for word in node.keywords}}
 
 
-def typed_digits(source: str) -> list[str]:
-    """Return the typed parts of ``alt`` arguments that hold digits outside a name."""
-    found = []
-    for call in ast.walk(ast.parse(TransformerManager().transform_cell(source))):
-        if isinstance(call, ast.Call):
-            for keyword in call.keywords:
-                if keyword.arg == "alt":
-                    texts = constants(keyword.value)
-                    found += [text for text in texts if re.search(r"\d", NAMES.sub("", text))]
-    return found
+def texts(node: ast.AST) -> list[str]:
+    """Return the constant strings in an expression, the parts of its f-strings too."""
+    found = (part.value for part in ast.walk(node) if isinstance(part, ast.Constant))
+    return [text for text in found if isinstance(text, str)]
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
-def test_numbers_in_descriptions_come_from_the_code(chapter):
-    cells = nbformat.read(ROOT / "notebooks" / f"{chapter}.ipynb", as_version=4).cells
-    typed = [
-        (number, text)
-        for number, cell in enumerate(cells)
-        if cell.cell_type == "code"
-        for text in typed_digits(cell.source)
+def experiment(study: str):
+    """Import the script of a recorded study that is no sweep."""
+    path = ROOT / "results" / study / "experiment.py"
+    spec = importlib.util.spec_from_file_location(f"{study}_experiment", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_bound_from_nowhere_else_is_marked_as_seen_first(path):
+    found = list(calls(path, "claim"))
+    assert found
+    for claim in found:
+        if "abs" in claim and ast.unparse(claim["abs"]) == "0":
+            continue  # equality leaves no bound to choose
+        if any(text.startswith("this chapter") for text in texts(claim.get("source", claim[""]))):
+            assert "seen_first" in claim, ast.unparse(claim[""])
+
+
+def test_what_training_does_not_find_is_said_with_its_number_of_steps():
+    (shape,) = (path for path in CHAPTERS if path.stem.startswith("03"))
+    negative = [
+        ast.unparse(claim[""])
+        for claim in calls(shape, "claim")
+        if re.search(r"does not (find|learn)", ast.unparse(claim[""]))
     ]
-    assert typed == []
+    assert len(negative) == 2
+    assert all("STEPS} steps" in sentence for sentence in negative)
 
 
-@pytest.mark.parametrize(
-    ("source", "found"),
-    [
-        ("figure(fig, alt='from 5 to 50')", ["from 5 to 50"]),
-        ("figure(fig, alt='a' + f'{x:.2f} and 7')", [" and 7"]),
-        ("figure(fig, alt=f'{x:.2f} nats, by GPT-3, on log10 axes')", []),
-        ("figure(fig, alt=f'{f(1e6):.2f} nats')", []),
-    ],
-)
-def test_typed_digits(source, found):
-    assert typed_digits(source) == found
+def test_the_budgets_of_the_sawtooth_are_recorded_in_full():
+    runs = sweeps.read_rows(sweeps.recorded("depth_budget") / "runs.csv")
+    script = experiment("depth_budget")
+    wanted = set(product(script.NETWORKS, script.BUDGETS, script.RATES, range(script.STARTS)))
+    assert {(r["network"], r["steps"], r["rate"], r["start"]) for r in runs} == wanted
+    assert len(runs) == len(wanted)
+    assert all(run[name] not in ("", None) for run in runs for name in ORIGIN)
+    assert {run["dirty"] for run in runs} == {"False"}
+
+
+def test_a_recorded_sawtooth_can_be_learned_again():
+    runs = sweeps.read_rows(sweeps.recorded("depth_budget") / "runs.csv")
+    again = experiment("depth_budget").unexplained(("five", 400, 0.01))
+    for row in again:
+        (same,) = (
+            run
+            for run in runs
+            if all(run[name] == row[name] for name in ("network", "steps", "rate", "start"))
+        )
+        assert row["N"] == same["N"]
+        assert row["unexplained"] == pytest.approx(same["unexplained"], rel=0.05)
+
+
+def test_a_recorded_shape_can_be_trained_again():
+    script = experiment("shape_budget")
+    runs = sweeps.read_rows(sweeps.recorded("shape_budget") / "runs.csv")
+    assert {(r["layers"], r["steps"]) for r in runs} == set(product(script.HIDDEN, script.BUDGETS))
+    task = WaveTask(4, script.INPUTS, 0.0, 2.0, 5, script.SEEDS, pool=32_768, held_out=4096)
+    N, losses = script.held_out_losses(task, script.HIDDEN[3], script.BUDGETS[0])
+    same = [r for r in runs if r["layers"] == 3 and r["steps"] == script.BUDGETS[0]]
+    assert {run["N"] for run in same} == {N}
+    recorded = {(run["seed"], run["rate"]): run["loss"] for run in same}
+    best = script.RATES.index(0.03)  # far from the rates at which machines drift apart
+    ours = losses[:, best] / [recorded[seed, script.RATES[best]] for seed in script.SEEDS]
+    assert np.abs(ours - 1).max() < 0.02

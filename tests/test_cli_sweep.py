@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from dask_here import Dask, environment, wait_for
+from dask_here import environment, wait_for
 
 from scaling_utils.cli import main
 from scaling_utils.sweeps import Ledger
@@ -27,14 +27,6 @@ experiment = "sweep_jobs:power"
 [[grid]]
 vary = { base = [2, 3], exponent = [3] }
 """
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """Return the address of a scheduler with one worker, shared by the tests."""
-    running = Dask(tmp_path_factory.mktemp("dask"), workers=1)
-    yield running.address
-    running.stop()
 
 
 @pytest.fixture

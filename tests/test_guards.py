@@ -325,6 +325,7 @@ FAULTS = [
     ("equation_numbers", markdown("\\tag{1}", "")),
     ("equation_numbers", markdown("Nowhere.", "$$x \\tag{1}$$")),
     ("equation_numbers", markdown("Nowhere.", "By Eq. (2), it does not.")),
+    ("equation_numbers", markdown("\\tag{1}", r"\\ + 0 \tag{1}")),
     ("portable_markdown", markdown("Nowhere.", "```{note}\nA note.\n```")),
     ("portable_markdown", markdown("Nowhere.", ":::{note}\nA note.\n:::")),
     ("portable_markdown", markdown("Nowhere.", "See {cite}`kaplan2020`.")),

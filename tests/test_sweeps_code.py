@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import sys
 import warnings
 
-import freshness
 import pytest
-from dask_here import Dask
 
 from scaling_utils.sweeps import JobsFailed, LedgerError, LedgerWarning, read_ledger, sweep
-from scaling_utils.sweeps.code import canonical, function_digest, modules_of, source_digest
+from scaling_utils.sweeps.code import function_digest, modules_of, source_digest
 from scaling_utils.sweeps.experiment import Experiment
 from scaling_utils.sweeps.ledger import Ledger
 from scaling_utils.sweeps.lines import source_id
@@ -36,14 +33,6 @@ def f(job, folder):
         raise RuntimeError("negative")
     return [{"value": FACTOR * moving_part.PART + EXTRA, "begun": begun}]
 '''
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """Return the address of a scheduler that stays up, with one worker."""
-    running = Dask(tmp_path_factory.mktemp("dask"), workers=1)
-    yield running.address
-    running.stop()
 
 
 @pytest.fixture
@@ -222,13 +211,6 @@ def test_the_digest_is_that_of_the_meaning():
     assert source_digest(b'def f(x):\n    """Add."""\n    return (x + 1)  # one\n') == digest
     assert source_digest(b"def f(x):\n    return x + 2\n") != digest
     assert source_digest(b"no Python") != source_digest(b"no  Python")
-
-
-def test_modules_have_the_same_digest_here_as_in_the_book():
-    for name in ("jobs", "config", "lines", "run"):
-        file = freshness.ROOT / "scaling_utils" / "sweeps" / f"{name}.py"
-        tree = ast.parse(file.read_bytes())
-        assert canonical(tree) == freshness.canonical(tree)
 
 
 def test_functions_without_a_file_are_told_apart_by_what_they_do():

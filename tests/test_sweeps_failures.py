@@ -9,12 +9,11 @@ import resource
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import psutil
 import pytest
-from dask_here import TESTS, Dask, environment, wait_for
+from dask_here import TESTS, Dask, environment, in_background, wait_for
 
 from scaling_utils.sweeps import JobsFailed, Ledger, LedgerError, job_key, read_ledger, sweep
 from scaling_utils.sweeps.execute import Task, execute
@@ -121,21 +120,6 @@ def test_the_signal_that_ended_a_job_is_named(number):
             signal.SIGSEGV: "ended by SIGSEGV",
         }[number]
     )
-
-
-def in_background(*arguments, **options) -> tuple[threading.Thread, list]:
-    """Start a sweep in a thread; its rows, or its error, will be in the list."""
-    outcome: list = []
-
-    def run() -> None:
-        try:
-            outcome.append(sweep(*arguments, progress=False, **options))
-        except Exception as error:
-            outcome.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread, outcome
 
 
 def counting(trace: Path, to: int) -> list[dict]:

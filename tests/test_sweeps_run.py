@@ -2,14 +2,14 @@
 
 import os
 import signal
+import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import psutil
 import pytest
 import sweep_jobs
-from dask_here import Dask, wait_for
+from dask_here import Dask, in_background, wait_for
 
 from scaling_utils.sweeps import (
     JobsFailed,
@@ -160,21 +160,6 @@ def test_without_dask_jobqueue_the_way_to_get_it_is_named(ledger, monkeypatch):
         sweep("sweep_jobs:power", POWERS, ledger, slurm={"cores": 1, "memory": "1GB"})
 
 
-def in_background(*arguments, **options) -> tuple[threading.Thread, list]:
-    """Start a sweep in a thread; its rows, or its error, will be in the list."""
-    outcome: list = []
-
-    def run() -> None:
-        try:
-            outcome.append(sweep(*arguments, progress=False, **options))
-        except Exception as error:
-            outcome.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread, outcome
-
-
 def starts(trace: Path) -> list[tuple[int, int, int]]:
     """Return seed, count and process of each start of a counting job."""
     return [tuple(map(int, file.name.split("-"))) for file in trace.iterdir()]
@@ -261,3 +246,14 @@ def test_folders_that_a_killed_sweep_left_are_removed(address, ledger):
     sweep("sweep_jobs:power", POWERS[:1], ledger, scheduler=address, progress=False)
     assert not left.exists()
     assert other.exists()
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_worker_leaves_signals_to_the_sweep(name):
+    """What a terminal, `timeout` or a batch system sends to every process of a command."""
+    words = (
+        "import os, signal; from scaling_utils.sweeps.preload import dask_setup; dask_setup(None); "
+        f"os.kill(os.getpid(), signal.{name}); print('goes on')"
+    )
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "goes on\n")

@@ -29,6 +29,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import outputs
 
+from scaling_utils.sweeps.code import canonical
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "scaling_utils"
 KEY = "scaling_utils"  # where a notebook's metadata holds the record of its last run
@@ -37,34 +39,6 @@ SKIPPABLE = {"gpu", "needs-data"}  # tags of cells that not every machine can ru
 
 def short_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def canonical(node: object) -> str:
-    """Write a syntax tree the same way on every Python version, docstrings left out.
-
-    `ast.dump` prints empty fields or not depending on the version; here they are never
-    printed, so a field that a later version adds changes nothing while it is unused.
-    """
-    if isinstance(node, list):
-        return "[" + ",".join(canonical(item) for item in node) + "]"
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    fields = []
-    for name, value in ast.iter_fields(node):
-        if name == "body" and _has_docstring(node):
-            value = value[1:]
-        if isinstance(node, ast.JoinedStr):  # Python 3.12 adds empty strings to nested ones
-            value = [part for part in value if getattr(part, "value", None) != ""]
-        if value not in (None, []) and name not in ("kind", "type_comment"):
-            fields.append(f"{name}={canonical(value)}")
-    if isinstance(node, ast.Constant) and node.value is None:
-        fields.append("value=None")
-    return f"{type(node).__name__}({','.join(fields)})"
-
-
-def _has_docstring(node: ast.AST) -> bool:
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    return isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None
 
 
 def parse_cell(source: str) -> ast.Module:
