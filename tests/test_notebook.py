@@ -89,6 +89,15 @@ def test_claim_that_does_not_hold_raises_with_the_numbers(shown, measured, expec
     assert shown == []
 
 
+@pytest.mark.parametrize(("option", "marked"), [({}, False), ({"seen_first": True}, True)])
+def test_a_bound_that_was_chosen_after_the_result_says_so(shown, option, marked):
+    claim(2.0, at_least=1, **option)
+    ((data, _),) = shown
+    assert data[notebook.CLAIM_MIME]["seen_first"] is marked
+    for kind in ("text/plain", "text/html"):
+        assert ("seen first: the bound was set after the result" in data[kind]) is marked
+
+
 def test_claim_shows_and_stores_no_last_bits(shown):
     """nbval compares what is stored: machines differ in the last bits of a sum or a fit."""
     for value in (1 / 3, 1 / 3 + 1e-12):
