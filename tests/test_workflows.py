@@ -119,6 +119,21 @@ def test_workflows_run_only_targets_of_the_makefile(path):
             assert step["run"].split()[1] in MAKE_TARGETS
 
 
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_where_all_tests_run_the_whole_history_is_there(path):
+    """Registered predictions are held to it, and without it those tests are skipped."""
+    for job in workflow(path)["jobs"].values():
+        if any(re.search(r"\bmake test\b", step.get("run", "")) for step in job["steps"]):
+            (checkout,) = (s for s in job["steps"] if "actions/checkout" in s.get("uses", ""))
+            assert checkout["with"]["fetch-depth"] == 0
+
+
+def test_the_chapters_run_under_other_kernels_too():
+    runs = [step.get("run", "") for step in steps(ROOT / ".github" / "workflows" / "ci.yml")]
+    assert any("make kernels" in run for run in runs)
+    assert "make kernels" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
 def test_the_matrix_covers_both_systems_and_the_supported_pythons():
     matrix = workflow(ROOT / ".github/workflows/ci.yml")["jobs"]["test"]["strategy"]["matrix"]
     assert matrix == {
