@@ -2,7 +2,8 @@
 
 nbval runs each code cell of each notebook. The outputs of the cells that start with
 ``# NBVAL_CHECK_OUTPUT`` are then compared with the stored ones, numbers as numbers (see
-tools/outputs.py); of every other cell the claims are. Two tags say what a machine may lack:
+tools/outputs.py); of every other cell the claims and the outcomes of registered predictions are.
+Two tags say what a machine may lack:
 
 - ``gpu``: skipped, with the reason, where torch sees no GPU. ``REQUIRE_GPU=1`` makes a
   missing GPU a failure instead.
@@ -169,7 +170,7 @@ def changes(item, checked: bool) -> list[str]:
     stored, now = item.cell.outputs, item.test_outputs
     if checked:
         return outputs.differences(stored, now, known)
-    return claims.differences(claims.in_outputs(stored), claims.in_outputs(now), known)
+    return outputs.unchecked_differences(stored, now, known)
 
 
 class SkipCheck:

@@ -12,7 +12,7 @@ import pytest
 import tiny
 from nbformat.v4 import new_output
 
-from scaling_utils.notebook import CLAIM_MIME
+from scaling_utils.notebook import CLAIM_MIME, VERDICT_MIME
 
 ALT = "Loss against size: a line that falls from {:.2f} to {:.2f} on two logarithmic axes."
 
@@ -217,3 +217,27 @@ def test_a_digest_outlives_writing_and_another_count(chapter):
                 output["execution_count"] = 99
     again = nbformat.reads(nbformat.writes(book), as_version=4)
     assert freshness.output_digests(again) == freshness.output_digests(chapter)
+
+
+JUDGED = {"id": "text.loss", "verdict": "held", "measured": 0.5, "bound": "at most 1"}
+
+
+def verdict(**changed):
+    return new_output("display_data", {VERDICT_MIME: {**JUDGED, **changed}})
+
+
+@pytest.mark.parametrize(
+    ("now", "told"),
+    [
+        ([verdict(measured=0.51)], ""),
+        ([verdict(verdict="failed")], "verdict on text.loss, verdict: 'held' became 'failed'"),
+        ([verdict(bound="at most 2")], "verdict on text.loss, bound: "),
+        ([verdict(id="text.other")], "verdict on text.loss, id: "),
+        ([], "it stored 1 verdicts and now gives 0"),
+        ([verdict(), verdict()], "it stored 1 verdicts and now gives 2"),
+    ],
+)
+def test_another_outcome_of_a_prediction_is_told_in_every_cell(now, told):
+    found = outputs.unchecked_differences([verdict()], now)
+    assert len(found) == bool(told)
+    assert "".join(found).startswith(told)

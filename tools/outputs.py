@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 
 import claims
 import printed
+import verdicts
 
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
 CELL_FILE = re.compile(r"\S*ipykernel_\d+[/\\]\d+\.py")
@@ -58,11 +59,20 @@ def differences(
     kinds, new_kinds = [_kind(one) for one in old], [_kind(one) for one in new]
     if kinds != new_kinds:
         return [f"it stored {_list(kinds)}, and now shows {_list(new_kinds)}"]
-    found = claims.differences(claims.in_outputs(old), claims.in_outputs(new), spreads)
+    found = unchecked_differences(old, new, spreads)
     for place, (before, after) in enumerate(zip(old, new, strict=True), start=1):
         name = f"output {place} ({_kind(before)})"
         found += [f"{name}: {why}" for why in _texts(before, after)]
     return found
+
+
+def unchecked_differences(
+    stored: Iterable[Mapping], now: Iterable[Mapping], spreads: claims.Spreads = claims.NO_SPREADS
+) -> list[str]:
+    """Compare what holds for every cell, its text aside: claims, and outcomes of predictions."""
+    old, new = list(stored), list(now)
+    found = claims.differences(claims.in_outputs(old), claims.in_outputs(new), spreads)
+    return found + verdicts.differences(verdicts.in_outputs(old), verdicts.in_outputs(new))
 
 
 def joined_streams(outputs: Iterable[Mapping]) -> list[dict]:
