@@ -147,6 +147,12 @@ def test_chapters_offer_colab_at_the_books_address():
         assert expected in parsed(rendered(page)).targets
 
 
+def test_styles_and_scripts_are_those_of_the_checkout():
+    """Sphinx copies them only where a page is out of date."""
+    for file in (ROOT / "book" / "_static").glob("book.*"):
+        assert (rendered("index").parent / "_static" / file.name).read_bytes() == file.read_bytes()
+
+
 def test_a_chapter_is_light():
     """Page and figures, uncompressed; scripts, styles and fonts are shared by all pages."""
     weights = {}
@@ -267,6 +273,18 @@ def overflow(page) -> list[str]:
     )
 
 
+def hidden_beginnings(page) -> list[str]:
+    """Return the boxes that scroll and do not show the beginning of what is in them."""
+    return page.evaluate(
+        """() => {
+            const left = e => e.getBoundingClientRect().left;
+            return [...document.querySelectorAll("div.math, .pst-scrollable-table-container")]
+                .filter(box => [...box.children].some(part => left(part) < left(box) - 1))
+                .map(box => box.outerHTML.slice(0, 120));
+        }"""
+    )
+
+
 # axe takes its time over each element. Of what is alike, some is enough: five rows of a table,
 # three words of each colour in code.
 THIN_OUT = """() => {
@@ -308,6 +326,7 @@ def test_page_in_the_browser(name, visit):
     assert seen.page.evaluate(broken) == []
     resize(seen.page, PHONE)
     assert overflow(seen.page) == []
+    assert hidden_beginnings(seen.page) == []
     hold_accessible(seen.page, "scrollable-region-focusable")
     resize(seen.page, DESKTOP)
     hold_accessible(seen.page)

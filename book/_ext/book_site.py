@@ -10,6 +10,7 @@
 4. The line that tells the tests to compare a cell's output is not shown; it is for machines.
 5. The scripts of sphinx-thebe are left out: this book has no live kernel, and on every page
    they end in a JavaScript error.
+6. A changed style or script reaches all pages.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from __future__ import annotations
 import re
 from base64 import b64decode, b64encode
 from dataclasses import replace
+from hashlib import sha256
 from io import BytesIO
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from docutils import nodes
 from PIL import Image
@@ -26,6 +28,7 @@ from PIL import Image
 CLAIM_MIME = "application/vnd.scaling-utils.claim+json"
 VERDICT_MIME = "application/vnd.scaling-utils.verdict+json"
 
+STATIC = Path(__file__).resolve().parent.parent / "_static"
 EMPTY_HEADING = re.compile(r'<th class="head[^"]*">\s*(?:<p>\s*</p>)?\s*</th>')
 TEST_MARK = "# NBVAL_CHECK_OUTPUT"
 _CHAPTER_FILE = re.compile(r"(?P<number>\d\d)_\w+")
@@ -112,6 +115,15 @@ def silence_thebe(app, config):
     registry.css_files = [asset for asset in registry.css_files if not _is_thebe(asset[0])]
 
 
+def know_static_files(app, config):
+    """Write all pages again when a style or script has changed.
+
+    Sphinx copies these files only where some page is out of date, and pages name their digests.
+    """
+    files = sorted(path for path in STATIC.iterdir() if path.is_file())
+    config.book_static = sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
 def _is_thebe(name: str) -> bool:
     return name.startswith(("sphinx_thebe", "sphinx-thebe"))
 
@@ -141,4 +153,6 @@ def setup(app):
     app.connect("html-page-context", mend_body)
     # When every extension has been loaded and before any of them acts.
     app.connect("config-inited", silence_thebe, priority=900)
+    app.add_config_value("book_static", "", "html", str)
+    app.connect("config-inited", know_static_files)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
