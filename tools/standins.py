@@ -53,6 +53,9 @@ class StandIn:
             "MKL_CBWR": self.mkl,
             "NPY_DISABLE_CPU_FEATURES": " ".join(self.switched_off(dispatched)),
             "OMP_NUM_THREADS": str(self.threads),
+            # Threads that wait for each other sleep, so that two chapters can share two cores.
+            "OMP_WAIT_POLICY": "passive",
+            "OPENBLAS_THREAD_TIMEOUT": "4",  # the least: 2^4 rounds of looking for work
             "CUDA_VISIBLE_DEVICES": "-1",
         }
         plain = {k: v for k, v in kernel_environment().items() if k not in settings}
