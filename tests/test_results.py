@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import functools
 import itertools
-import json
 import os
 import random
 import re
 from pathlib import Path
 
 import history
+import languages
 import pytest
 from history import needs_history
 from repeat import Study, repeat
 
 from scaling_utils.sweeps import job_key, read_config, read_record
 from scaling_utils.sweeps.tuning import read_rows
-from scaling_utils.sweeps.window_tasks import table_hash
 
 RESULTS = Path(__file__).parent.parent / "results"
 STUDIES = sorted(path.parent.name for path in RESULTS.glob("*/jobs.csv"))
@@ -135,19 +134,12 @@ def test_every_run_names_the_corpus_of_its_job(study):
     opened = Study(study)
     references = read_rows(RESULTS / "domains" / "references.csv")
     texts = {row["corpus"]: row["sha256"] for row in references}
-    for key in opened.jobs:
-        job = opened.jobs[key]
-        corpora = {run["corpus"] for run in opened.runs if run["key"] == key}
-        assert corpora == {texts[job["text"]] if job.get("text") else language(job["language"])}
-
-
-@functools.cache
-def _language(settings: str) -> str:
-    return table_hash(**json.loads(settings))[:16]
-
-
-def language(settings: dict) -> str:
-    return _language(json.dumps(settings))
+    for key, job in opened.jobs.items():
+        (corpus,) = {run["corpus"] for run in opened.runs if run["key"] == key}
+        if job.get("text"):
+            assert corpus == texts[job["text"]]
+        else:
+            assert languages.is_recorded(corpus, job["language"])
 
 
 def drawn() -> list:
