@@ -136,15 +136,12 @@ def test_an_optimum_has_an_interval_or_none_and_the_fit_is_not_lost():
 
 def test_a_sample_without_a_value_could_lie_anywhere():
     values = np.arange(100.0)
-    for lost, low, high in ((0, 2.475, 96.525), (2, 0.475, 98.525)):
-        column = np.concatenate([values[: 100 - lost], np.full(lost, np.nan)])
+    lost = np.concatenate([values[:-2], [np.nan, np.nan]])  # 0 to 97
+    # 2.475 and 96.525 samples lie below the bounds. The lost two come first for the low one and
+    # last for the high one: the order there is (lost, lost, 0, 1, ...) and (..., 96, 97, lost).
+    for column, expected in ((values, (2.475, 96.525)), (lost, (0.475, 96.525))):
         [bounds] = interval_of(column[:, None], [50.0], None, 0.95, "percentile")
-        # Two lost of the highest: the low bound moves down by two, the high one is the last kept
-        # or none.
-        if lost == 0:
-            assert bounds == pytest.approx((low, high))
-        else:
-            assert bounds is None or bounds[0] < 2.475
+        assert bounds == pytest.approx(expected)
     many = np.concatenate([values[:90], np.full(10, np.nan)])
     assert interval_of(many[:, None], [50.0], None, 0.95, "percentile") == [None]
     overflow = np.concatenate([values[:95], np.full(5, np.inf)])

@@ -251,3 +251,19 @@ def test_order_of_the_points_does_not_matter(rng):
     assert (
         fit_envelope(C[order], sizes[order], loss[order]).size == fit_envelope(C, sizes, loss).size
     )
+
+
+def test_the_error_of_an_envelope_is_the_jackknife_over_its_sizes():
+    """sqrt((n - 1) / n sum (a_i - mean a)^2): Efron and Tibshirani (1993), Eq. 11.5."""
+    sizes, work = (
+        g.ravel() for g in np.meshgrid(np.geomspace(1e7, 1e11, 9), np.geomspace(1e17, 1e24))
+    )
+    loss = CHINCHILLA.loss(sizes, work / (6 * sizes))
+    values = np.unique(sizes)
+    without = [
+        fit_envelope(*(part[sizes != one] for part in (work, sizes, loss))) for one in values
+    ]
+    exponents = np.array([fit.exponent for fit in without])
+    by_hand = np.sqrt(8 / 9 * ((exponents - exponents.mean()) ** 2).sum())
+    assert by_hand > 0
+    assert fit_envelope(work, sizes, loss).standard_error == pytest.approx(by_hand, rel=1e-9)
