@@ -25,7 +25,7 @@ TESTS = (
     "guards_text.py",
     "test_chapters.py",
 )
-TOOLS = ("claims.py", "outputs.py", "printed.py")
+TOOLS = ("claims.py", "outputs.py", "printed.py", "verdicts.py")
 
 
 @pytest.fixture(scope="module")
