@@ -16,6 +16,7 @@ import bookdata
 import numpy as np
 import pages
 import pytest
+import verdicts
 import yaml
 from docutils import nodes
 from matplotlib.figure import Figure
@@ -167,7 +168,7 @@ def test_one_repository_address():
 
 def test_the_claims_type_is_one_word_everywhere():
     assert bookdata.CLAIM_MIME == book_site.CLAIM_MIME == CLAIM_MIME
-    assert bookdata.VERDICT_MIME == book_site.VERDICT_MIME == VERDICT_MIME
+    assert bookdata.VERDICT_MIME == book_site.VERDICT_MIME == verdicts.MIME == VERDICT_MIME
 
 
 @pytest.mark.parametrize(
