@@ -117,7 +117,7 @@ def made(relation, expected, measured, **more):
     ],
 )
 def test_the_room_of_a_claim_by_hand(claim, room):
-    assert machines.room(claim) == pytest.approx(room)
+    assert claims.room(claim) == pytest.approx(room)
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ def spreads(records: Iterable[Mapping]) -> list[dict]:
             place = (record["chapter"], made["cell"], made["n"])
             row = found.setdefault(place, {"values": [], "rooms": [], "made": made})
             row["values"].append(made["measured"])
-            row["rooms"].append(room(made))
+            row["rooms"].append(claims.room(made))
     return [
         {
             **dict(zip(COLUMNS, place, strict=False)),
@@ -175,26 +175,6 @@ def spreads(records: Iterable[Mapping]) -> list[dict]:
         }
         for place, row in sorted(found.items())
     ]
-
-
-def room(made: Mapping) -> float:
-    """Return how far a claim's measured value could still move before the claim fails."""
-    words, measured, expected = made["relation"], made["measured"], made["expected"]
-    bounds = list(expected) if isinstance(expected, list | tuple) else [expected]
-    if "±" in words:
-        margins = words.partition("±")[2]
-        numbers = [float(number.value) for number in printed.split(margins)[1]]
-        relative = ["%" in part for part in margins.split(" or ")]
-        widths = [
-            value / 100 * abs(bounds[0]) if per_cent else value
-            for value, per_cent in zip(numbers, relative, strict=True)
-        ]
-        return max(widths) - abs(measured - bounds[0])
-    sides = re.findall(r"at (least|most)", words)
-    return min(
-        measured - bound if side == "least" else bound - measured
-        for side, bound in zip(sides, bounds, strict=True)
-    )
 
 
 def is_close(values: list[float], least: float) -> bool:
