@@ -34,7 +34,6 @@ import execute
 import freshness
 import kernel
 import outputs
-import printed
 import standins
 
 ROOT = Path(__file__).resolve().parent.parent
