@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import ast
 import csv
+import functools
 import json
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from dependencies import PACKAGE, Name, Package, Reached, strings
+import effects
+from dependencies import Package, Reached
+from modules import PACKAGE, Name, pattern, strings
 
 DATA = f"{PACKAGE}/data"
 RESULTS = "results"
@@ -31,6 +34,7 @@ LOOKUPS: dict[Name, tuple[str, tuple[str, ...]]] = {
         for name in ("prediction", "registered", "verdict")
     },
 }
+FOLDER = "recorded"  # the function that finds the folder of a study
 TABLES = (".csv", ".toml")
 SHORTEST = 3  # letters that must stand in a computed name before it says which study is meant
 
@@ -47,12 +51,32 @@ def names_file(text: str, file: str) -> bool:
     return re.escape(file) in last
 
 
+@functools.cache
 def names_folder(text: str, folder: str) -> bool:
     """Say whether one part of a path in a string, given as its pattern, is a folder's name."""
     for part in text.split("/"):
         if len(re.sub(r"\W", "", part)) >= SHORTEST and re.fullmatch(part, folder):
             return True
     return False
+
+
+def studies_read(cells: ast.AST) -> tuple[set[tuple[str, str]], set[str]]:
+    """Return the tables that cells read as `recorded("text") / "runs.csv"`, and the other strings.
+
+    The tables are pairs of a folder and a file, the strings patterns of their values.
+    """
+    exact, seen = set(), set()
+    for node in ast.walk(cells):
+        match node:
+            case ast.BinOp(
+                left=ast.Call(func=function, args=[ast.Constant(value=str(study)) as said]),
+                op=ast.Div(),
+                right=ast.Constant(value=str(file)),
+            ) if (effects.chain(function)[1] or [effects.chain(function)[0]])[-1] == FOLDER:
+                exact.add((study, file))
+                seen.add(said)
+    others = [node for node in ast.walk(cells) if node not in seen]
+    return exact, {pattern(node) for node in others} - {""}
 
 
 class Inputs:
@@ -63,16 +87,16 @@ class Inputs:
         uses = package.used(cells)
         seen = Reached(package, uses, lookups=LOOKUPS)
         self.asked = seen.asked
-        self.cells = set(strings(cells))
+        self.exact, others = studies_read(cells)
         own: set[str] = set()  # of the package's code
         studies: set[str] = set()
         for name, numbers in seen.statements.items():
             module = package.module(name)
-            said = {text for n in numbers for text in strings(module.statements[n])}
+            said = set().union(*map(module.said, numbers))
             own |= said
-            if {"recorded"} & (module.definitions.keys() | module.table.keys()):
+            if any(use[1] == FOLDER for n in numbers for use in package.uses(name, n)):
                 studies |= said  # this module may name the study itself
-        self.named, self.studies = self.cells | own, self.cells | studies
+        self.named, self.studies = set(strings(cells)) | own, others | studies
 
     def texts(self) -> dict[str, str]:
         """Return the text that counts of each input, by the file's path and what of it."""
@@ -91,6 +115,9 @@ class Inputs:
                     yield f"{folder}/{file.name}"
         for file in sorted((self.root / RESULTS).glob("*/*")):
             folder = file.parent.name
+            if (folder, file.name) in self.exact:
+                yield f"{RESULTS}/{folder}/{file.name}"
+                continue
             asked = any(names_folder(text, folder) for text in self.studies)
             if asked and file.suffix in TABLES and self._named(file.name):
                 yield f"{RESULTS}/{folder}/{file.name}"
