@@ -58,11 +58,12 @@ def cells_tree(notebook) -> ast.Module:
 def input_texts(notebook, package: Package) -> dict[str, str]:
     """Return what the outputs of a notebook depend on: of each input, the text that counts."""
     tree = cells_tree(notebook)
+    uses = package.used(tree)
     found = {
         package.path(name): package.module(name).digested(numbers)
-        for name, numbers in Reached(package, package.used(tree)).statements.items()
+        for name, numbers in Reached(package, uses).statements.items()
     }
-    return found | Inputs(package, tree).texts()
+    return found | Inputs(package, tree, uses).texts()
 
 
 def without_address(source: str) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import effects
-from dependencies import Package, Reached
+from dependencies import Package, Reached, Use
 from modules import PACKAGE, Name, pattern, strings
 
 DATA = f"{PACKAGE}/data"
@@ -82,9 +82,8 @@ def studies_read(cells: ast.AST) -> tuple[set[tuple[str, str]], set[str]]:
 class Inputs:
     """The data that the code of some cells depends on, each with the text that counts."""
 
-    def __init__(self, package: Package, cells: ast.Module):
+    def __init__(self, package: Package, cells: ast.Module, uses: set[Use]):
         self.root = package.root
-        uses = package.used(cells)
         seen = Reached(package, uses, lookups=LOOKUPS)
         self.asked = seen.asked
         self.exact, others = studies_read(cells)
