@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 from functools import cached_property, lru_cache, partial
 
+import numpy as np
 import torch
 from design import BASE_WIDTH, BATCH, DECAY, WARMUP, Run, runs, size
 from formats import LANGUAGE_SECONDS, language_of
@@ -69,7 +70,9 @@ class Source:
 
     def chunk(self, seed: int, index: int, steps: int, batch: int):
         """Return windows (steps, B, order) and targets (steps, B): a function of the arguments."""
-        draw = torch.Generator(self.device).manual_seed(seed * 2**32 + index)
+        # Hashed, because a CPU's generator looks at the low 32 bits of its seed only.
+        mixed = np.random.SeedSequence([seed, index]).generate_state(1, np.uint64)
+        draw = torch.Generator(self.device).manual_seed(int(mixed[0]))
         where = torch.rand((steps, batch), dtype=torch.float64, generator=draw, device=self.device)
         contexts = torch.searchsorted(self._below, where, right=True)
         contexts = contexts.clamp(max=len(self.mass) - 1)  # (steps, B)
@@ -114,8 +117,10 @@ class Loop:
         self.windows = self.targets = None  # (CHUNK, S, B, c) and (CHUNK, S, B)
         self.losses = torch.zeros(model.members, device=device)
         self.graph, self.why_no_graph = False, "" if device == "cuda" else "no GPU"
+        # The fused Adam of a GPU reads a rate of 32 bits; that of a CPU takes all 64.
+        kind = torch.float32 if device == "cuda" else torch.float64
         for group in optimiser.param_groups:
-            group["lr"] = torch.tensor(group["base"], device=device)
+            group["lr"] = torch.tensor(group["base"], device=device, dtype=kind)
             group["capturable"] = device == "cuda"
 
     def train(self, schedule: Schedule) -> None:

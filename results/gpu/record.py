@@ -106,9 +106,8 @@ def record(
         row = {"part": part.NAME, "seconds_left": budget.left(part.NAME), "date_utc": machine.now()}
         others = [one for one in keeping.read_rows(summary) if one["part"] != part.NAME]
         keeping.write_rows(summary, [*others, row | about | common])
-    say(
-        f"{budget.clock() - budget.begun:.0f} of {budget.seconds:.0f} s; written to {args.out.name}/"
-    )
+    used = budget.clock() - budget.begun
+    say(f"{used:.0f} of {budget.seconds:.0f} s; written to {args.out.name}/")
     return int(worst)
 
 

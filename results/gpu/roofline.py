@@ -121,4 +121,5 @@ def stream(machine: Machine, kind: str, size: int) -> Row:
         "byte_per_s": rate,
         "share_of_bandwidth": rate / peak if peak else None,
         "share_missing": machine.why_no_chip,
+        "seed": None,  # nothing is drawn
     }
