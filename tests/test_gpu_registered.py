@@ -161,9 +161,8 @@ def test_the_frozen_laws_are_fits_of_the_recorded_cells(cells):
 
 
 def test_how_sharp_the_design_is_on_made_tables():
-    law = CoupledLaw(
-        *said("# + ((#/N^#)^# + (#/D^#)^#)^(1/#)")[:2], B=56.47, alpha=0.7813, beta=0.4855, q=0.7166
-    )
+    E, A, alpha, q, B, beta, *_ = said("# + ((#/N^#)^# + (#/D^#)^#)^(1/#)")
+    law = CoupledLaw(E, A, B, alpha, beta, q)
     runs = [run for run in design.runs() if run.line <= 1e14]
     N, D, C = (
         np.array(values)
@@ -183,7 +182,6 @@ def test_how_sharp_the_design_is_on_made_tables():
         errors.append([[miss[part].mean() for part in sets] for miss in misses])
         entropies.append(fits[0].E)
     coupled, additive = np.mean(errors, axis=0)
-    print(coupled, additive, np.std(entropies))
     least, most, deviation, *rival = said(
         "missed the three sets by # to # % and had a standard deviation of # in E; the additive "
         "fit missed them by #, # and # %"
