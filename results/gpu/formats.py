@@ -75,7 +75,7 @@ def train_in(
     machine: Machine, shape: Transformer, how: str, seed: int, steps: int, batch: int
 ) -> Row:
     """Train in one format; return the loss, the step's time and the scaler's state by step."""
-    if why := machine.lacks("tf32" if how == "tf32" else "bf16" if how == "bf16" else "fp32"):
+    if why := machine.lacks(how.split()[0]):
         return {"status": "skipped", "reason": why}
     machine.free()
     train, test = passages(machine, batch, shape.context + 1, seed, steps)

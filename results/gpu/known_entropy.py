@@ -131,6 +131,8 @@ class Loop:
         # Eager steps, capture and replays have one stream, so that none waits for another's work.
         stream = torch.cuda.Stream() if self.source.device == "cuda" else None
         replay = None
+        if stream:
+            torch.cuda.synchronize()  # what was made on the default stream is ready
         with torch.cuda.stream(stream) if stream else contextlib.nullcontext():
             for step in range(steps):
                 if step % CHUNK == 0:
