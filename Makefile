@@ -37,7 +37,7 @@ OLDEST := .venv-lowest/bin
 SENSITIVE := $(wildcard $(addsuffix *.ipynb,$(addprefix notebooks/,02 15 20 21))) \
 	tests/test_kernels.py tests/test_fitting.py tests/test_fitting_power.py
 
-.PHONY: help book test kernels machines execute lab serve bench verify-results lint lowest lock clean FORCE
+.PHONY: help book test kernels machines execute lab serve bench gpu verify-results lint lowest lock clean FORCE
 
 help:  ## List the targets
 	@echo "Neural Scaling: make TARGET"
@@ -72,6 +72,10 @@ serve: book  ## Serve the rendered book on localhost
 bench: $(STAMP)  ## Run the benchmarks
 	@missed=0; for script in $(wildcard benchmarks/*.py); do \
 		echo "== $$script"; $(PY) "$$script" || missed=1; done; exit $$missed
+
+gpu: $(STAMP)  ## Record what only a GPU can show; MINUTES=8; TOY=1: a try-out on a CPU
+	$(PY) results/gpu/record.py $(if $(MINUTES),--minutes $(MINUTES)) \
+		$(if $(TOY),--toy --device cpu --out _build/gpu-toy,--device cuda)
 
 verify-results: $(STAMP)  ## Train recorded runs again; STUDY=text N=5, LONGEST=1, ALL=1, SEED=3, RECORD=1
 	$(PY) tools/verify_results.py $(STUDY) -n $(or $(N),1) $(if $(SEED),--seed $(SEED)) \

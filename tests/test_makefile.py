@@ -95,6 +95,7 @@ def test_help_is_what_make_shows_and_lists_the_targets(checkout):
         "lab",
         "serve",
         "bench",
+        "gpu",
         "lint",
         "lock",
         "clean",

@@ -21,6 +21,7 @@ from pathlib import Path
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 FILE = "MANIFEST.toml"
 UNLISTED = {FILE, "README.md"}  # the manifest itself, and prose that no number depends on
+CACHE = "__pycache__"  # left beside a script that was imported
 HEADER = """\
 # What every file here holds. Written by `python tools/manifest.py --write`, and never by hand.
 # rows: lines of the table below its heading. For each study: the commits and the digests of the
@@ -36,10 +37,12 @@ def describe(results: Path) -> dict:
     each study to what its jobs and runs say of their origin.
     """
     files = sorted(
-        path.relative_to(results).as_posix() for path in results.rglob("*") if path.is_file()
+        path.relative_to(results).as_posix()
+        for path in results.rglob("*")
+        if path.is_file() and path.name not in UNLISTED and path.parent.name != CACHE
     )
     return {
-        "files": {name: _file(results / name) for name in files if name not in UNLISTED},
+        "files": {name: _file(results / name) for name in files},
         "studies": {
             path.parent.name: _study(path.parent) for path in sorted(results.glob("*/jobs.csv"))
         },
