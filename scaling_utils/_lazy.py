@@ -15,7 +15,10 @@ from importlib import import_module
 
 
 def attach(
-    room: str, table: Mapping[str, Sequence[str]], submodules: Sequence[str] = ()
+    room: str,
+    table: Mapping[str, Sequence[str]],
+    submodules: Sequence[str] = (),
+    made: tuple[str, Mapping[str, str]] = ("", {}),
 ) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
     """Return ``__getattr__``, ``__dir__`` and ``__all__`` for the ``__init__`` of a room.
 
@@ -26,6 +29,8 @@ def attach(
         literal: tools read it without running it. A module of the same room is named by its
         last part (``"parametric"``), one of another room in full (``"scaling_utils.shapes"``).
     submodules : modules of the room that are public as modules.
+    made : a function, as ``"module.function"`` of the room, and the names that it makes, each with
+        the one argument that makes it. So a name may stand for a file of the package's data.
 
     Raises
     ------
@@ -33,17 +38,18 @@ def attach(
         its room when the module is loaded, and would so replace the name.
     """
     homes: dict[str, str] = {}
+    maker, arguments = made
     for module, names in table.items():
         for name in names:
-            if name in homes or name in submodules or name in table:
+            if name in homes or name in submodules or name in table or name in arguments:
                 raise ValueError(f"{room}: {name!r} is listed twice, or is a listed module's name")
             homes[name] = module if "." in module else f"{room}.{module}"
-    exported = sorted([*homes, *submodules])
+    exported = sorted([*homes, *arguments, *submodules])
 
     def load(name: str) -> object:
         if name in submodules:
             return import_module(f"{room}.{name}")
-        if name not in homes:
+        if name not in homes and name not in arguments:
             near = get_close_matches(name, exported, n=len(exported), cutoff=0.5)
             listed = [*near, *(other for other in exported if other not in near)]
             raise AttributeError(
@@ -51,7 +57,11 @@ def attach(
                 name=name,
                 obj=sys.modules.get(room),
             )
-        value = getattr(import_module(homes[name]), name)
+        if name in arguments:
+            module, _, function = maker.rpartition(".")
+            value = getattr(import_module(f"{room}.{module}"), function)(arguments[name])
+        else:
+            value = getattr(import_module(homes[name]), name)
         setattr(sys.modules[room], name, value)  # the next use does not come here
         return value
 

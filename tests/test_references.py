@@ -28,7 +28,8 @@ def texts() -> Iterator[tuple[str, str]]:
     """Every place where the book cites: pages, slides, notebooks, the package and its tables."""
     files = [ROOT / "README.md", ROOT / "book" / "slides.csv", *(ROOT / "book").glob("*.md")]
     files += sorted((ROOT / "scaling_utils").rglob("*.py"))
-    files += sorted((ROOT / "scaling_utils" / "data").glob("*.csv"))
+    data = ROOT / "scaling_utils" / "data"
+    files += sorted(file for file in data.rglob("*") if file.suffix in (".csv", ".toml"))
     for path in files:
         yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):

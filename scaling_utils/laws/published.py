@@ -1,96 +1,139 @@
-"""The published laws by name, and Chinchilla's three sets of constants."""
+"""The published laws by name, each built from its own table when it is first used.
+
+A law is one file, ``scaling_utils/data/laws/NAME.toml``: ``form`` names a class of this room
+(or one of its other constructors, as in ``"PowerLaw.from_coefficient"``), ``[constants]`` holds
+its arguments as their source prints them, and ``source``, ``units``, ``domain`` and ``note`` make
+its :class:`About`. ``certainty`` is one of :data:`facts.CERTAINTY`. Where a source
+prints a logarithm, ``"exp(0.5267228)"`` keeps its digits. An argument that is a law itself is a
+table with a ``form`` of its own.
+
+``laws.KAPLAN_SIZE`` and ``laws.get("kaplan-size")`` are the law of ``kaplan-size.toml``.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from types import MappingProxyType
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass
+from functools import cache
+from importlib import import_module
 
 from scaling_utils._check import member
-from scaling_utils.laws import kaplan
 from scaling_utils.laws._about import About
-from scaling_utils.laws.data_constrained import MUENNIGHOFF
+from scaling_utils.laws._tables import FOLDER, names
 from scaling_utils.laws.domains import HENIGHAN
-from scaling_utils.laws.hyperparameters import DEEPSEEK, STEP_LAW
-from scaling_utils.laws.parametric import ParametricLaw
-from scaling_utils.laws.power import PowerLaw
-from scaling_utils.laws.transfer import HERNANDEZ_MIX, HERNANDEZ_TEXT
+from scaling_utils.laws.facts import CERTAINTY
 
-_HOFFMANN = "Hoffmann et al. (2022), https://arxiv.org/abs/2203.15556"
-_BESIROGLU = "Besiroglu et al. (2024), https://arxiv.org/abs/2404.10102"
-_UNITS = "loss in nats per token; N in parameters, embeddings included; D in tokens"
-_DOMAIN = "70M to over 16B parameters, 5B to 500B tokens of MassiveText"
+_ABOUT = ("source", "units", "domain")
+_NEEDED = ("form", *_ABOUT, "certainty", "constants")
+_EXP = re.compile(r"exp\(([-+.\de]+)\)")
 
-CHINCHILLA = ParametricLaw(
-    E=math.exp(0.5267228),
-    A=math.exp(6.0073404),
-    B=math.exp(6.0179186),
-    alpha=0.33917084,
-    beta=0.2849083,
-    about=About(
-        source=f"{_HOFFMANN}, TeX source of Eq. 10, as reported by {_BESIROGLU}",
-        units=_UNITS,
-        domain=_DOMAIN,
-        note="the default: only these digits reproduce the paper's 40B at Gopher's budget",
-    ),
-)
 
-CHINCHILLA_ROUNDED = ParametricLaw(
-    E=1.69,
-    A=406.4,
-    B=410.7,
-    alpha=0.34,
-    beta=0.28,
-    about=About(
-        source=f"{_HOFFMANN}, Eq. 10 (App. D.2), as printed",
-        units=_UNITS,
-        domain=_DOMAIN,
-        note="two-digit exponents: gives 32B and not the paper's 40B at 5.76e23 FLOPs",
-    ),
-)
+def table(name: str) -> dict:
+    """The table of the law called ``name`` as it is written, constants as printed.
 
-CHINCHILLA_THREE_DIGIT = ParametricLaw(
-    E=1.69,
-    A=406.4,
-    B=410.7,
-    alpha=0.336,
-    beta=0.283,
-    about=About(
-        source=(
-            "de Vries (2023), Go smol or go home, chosen to fit Table A3 of "
-            f"{_HOFFMANN}; used by Sardana et al. (2024), https://arxiv.org/abs/2401.00448"
-        ),
-        units=_UNITS,
-        domain=_DOMAIN,
-        note="not printed by Hoffmann et al.",
-    ),
-)
+    Raises
+    ------
+    ValueError
+        For an unknown name, and for a table that lacks a key, has one too many, or has an
+        empty one; the message says which.
+    """
+    member("name", name, names())
+    entry = tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+    missing = [key for key in _NEEDED if not entry.get(key)]
+    unknown = sorted(entry.keys() - {*_NEEDED, "note"})
+    if missing or unknown:
+        raise ValueError(
+            f"data/laws/{name}.toml must have {', '.join(_NEEDED)}, and may have a note; missing: "
+            f"{', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}"
+        )
+    member(f"certainty in data/laws/{name}.toml", entry["certainty"], CERTAINTY)
+    return entry
 
-BESIROGLU = ParametricLaw(
-    E=1.8172,
-    A=482.01,
-    B=2085.43,
-    alpha=0.3478,
-    beta=0.3658,
-    about=About(
-        source=f"{_BESIROGLU}, Table 1",
-        units=_UNITS,
-        domain="240 runs read off Fig. 4 of Hoffmann et al. (2022), five outliers left out",
-        note=(
-            "standard errors: E 0.03, A 124.58, B 1293.23, alpha 0.02, beta 0.02; the point "
-            "is the least-absolute-deviation fit, not the optimum of the Huber loss at 1e-3"
-        ),
-    ),
-)
+
+@cache
+def law(name: str):
+    """The law of the table called ``name``; the same object at every call.
+
+    Raises
+    ------
+    ValueError
+        As :func:`table`, and for a form or a constant that cannot be read.
+    """
+    entry = table(name)
+    about = About(**{key: entry[key] for key in _ABOUT}, note=entry.get("note", ""))
+    return _build(f"data/laws/{name}.toml", entry["form"], entry["constants"], about=about)
+
+
+def _build(place: str, form: str, constants: Mapping, **more):
+    """Call the constructor that ``form`` names with the constants."""
+    kind, _, other = form.partition(".")
+    room = import_module("scaling_utils.laws")
+    make = getattr(room, kind) if kind in room.__all__ else None
+    if is_dataclass(make) and other:
+        make = getattr(make, other, None)
+    if not callable(make):
+        raise ValueError(f"form in {place} must be a law of scaling_utils.laws, got {form!r}")
+    values = {key: _value(f"{key} in {place}", value) for key, value in constants.items()}
+    try:
+        return make(**values, **more)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{place}: {error}") from error
+
+
+def _value(place: str, value):
+    """Read one constant: a number, the exponential of one, or a law."""
+    if isinstance(value, dict):
+        parts = dict(value)
+        return _build(place, parts.pop("form", ""), parts)
+    if isinstance(value, str) and (inner := _EXP.fullmatch(value)):
+        return math.exp(float(inner[1]))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f'{place} must be a number, "exp(NUMBER)" or a law, got {value!r}')
+    return float(value)
+
+
+class _Published(Mapping):
+    """All published laws, by name. Listing them builds none."""
+
+    def __getitem__(self, name: str):
+        if isinstance(name, str) and name.startswith("henighan-"):
+            return HENIGHAN[name.removeprefix("henighan-")]
+        if name not in names():
+            raise KeyError(name)
+        return law(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*names(), *(f"henighan-{domain}" for domain in HENIGHAN)])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+PUBLISHED: Mapping[str, object] = _Published()
+
+
+def get(name: str):
+    """The published law called ``name``; its ``about`` says source, units and domain.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name; the message names the nearest and lists the known ones.
+    """
+    return PUBLISHED[member("name", name, PUBLISHED)]
+
 
 _CHINCHILLA = {
-    "unrounded": CHINCHILLA,
-    "rounded": CHINCHILLA_ROUNDED,
-    "three-digit": CHINCHILLA_THREE_DIGIT,
+    "unrounded": "chinchilla",
+    "rounded": "chinchilla-rounded",
+    "three-digit": "chinchilla-three-digit",
 }
 
 
-def Chinchilla(constants: str = "unrounded") -> ParametricLaw:
+def Chinchilla(constants: str = "unrounded"):
     """The law of Hoffmann et al. (2022) with one of its three sets of constants.
 
     Parameters
@@ -115,53 +158,4 @@ def Chinchilla(constants: str = "unrounded") -> ParametricLaw:
     ValueError
         For another name.
     """
-    return _CHINCHILLA[member("constants", constants, _CHINCHILLA)]
-
-
-GPT3 = PowerLaw.from_coefficient(
-    2.57,
-    0.048,
-    about=About(
-        source="Brown et al. (2020), https://arxiv.org/abs/2005.14165, Fig. 3.1 (legend)",
-        units="validation loss in nats per token; C in PF-days",
-        domain="GPT-3 models of 125M to 175B parameters, up to 3,640 PF-days",
-        note="2.57 C^-0.048; the same law as (C / 3.47e8)^-0.048 of Henighan et al. (2020)",
-    ),
-)
-
-PUBLISHED: Mapping[str, object] = MappingProxyType(
-    {
-        "besiroglu": BESIROGLU,
-        "chinchilla": CHINCHILLA,
-        "chinchilla-rounded": CHINCHILLA_ROUNDED,
-        "chinchilla-three-digit": CHINCHILLA_THREE_DIGIT,
-        "deepseek": DEEPSEEK,
-        "gpt3": GPT3,
-        "hernandez-mix": HERNANDEZ_MIX,
-        "hernandez-text": HERNANDEZ_TEXT,
-        "kaplan-allocation": kaplan.KAPLAN_ALLOCATION,
-        "kaplan-compute": kaplan.KAPLAN_COMPUTE,
-        "kaplan-compute-fixed-batch": kaplan.KAPLAN_COMPUTE_FIXED_BATCH,
-        "kaplan-critical-batch": kaplan.KAPLAN_CRITICAL_BATCH,
-        "kaplan-critical-batch-table-5": kaplan.KAPLAN_CRITICAL_BATCH_TABLE_5,
-        "kaplan-data": kaplan.KAPLAN_DATA,
-        "kaplan-joint": kaplan.KAPLAN_JOINT,
-        "kaplan-size": kaplan.KAPLAN_SIZE,
-        "kaplan-size-fixed-batch": kaplan.KAPLAN_SIZE_FIXED_BATCH,
-        "kaplan-steps": kaplan.KAPLAN_STEPS,
-        "muennighoff": MUENNIGHOFF,
-        "step-law": STEP_LAW,
-        **{f"henighan-{domain}": laws for domain, laws in HENIGHAN.items()},
-    }
-)
-
-
-def get(name: str):
-    """The published law called ``name``; its ``about`` says source, units and domain.
-
-    Raises
-    ------
-    ValueError
-        For an unknown name; the message lists the known ones.
-    """
-    return PUBLISHED[member("name", name, PUBLISHED)]
+    return law(_CHINCHILLA[member("constants", constants, _CHINCHILLA)])
