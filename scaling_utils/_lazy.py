@@ -12,13 +12,22 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
+
+DATA = Path(__file__).parent / "data"
+
+
+def stems(folder: str) -> list[str]:
+    """Names of the files in a folder of ``scaling_utils/data``, without their endings."""
+    # Not importlib.resources, which takes longer to import than most rooms.
+    return sorted(file.stem for file in (DATA / folder).glob("[!.]*.*"))
 
 
 def attach(
     room: str,
     table: Mapping[str, Sequence[str]],
     submodules: Sequence[str] = (),
-    made: tuple[str, Mapping[str, str]] = ("", {}),
+    made: tuple[str, str] | None = None,
 ) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
     """Return ``__getattr__``, ``__dir__`` and ``__all__`` for the ``__init__`` of a room.
 
@@ -29,8 +38,9 @@ def attach(
         literal: tools read it without running it. A module of the same room is named by its
         last part (``"parametric"``), one of another room in full (``"scaling_utils.shapes"``).
     submodules : modules of the room that are public as modules.
-    made : a function, as ``"module.function"`` of the room, and the names that it makes, each with
-        the one argument that makes it. So a name may stand for a file of the package's data.
+    made : a function of the room, as ``"module.function"``, and a folder of ``scaling_utils/data``.
+        Each file there is a public name, ``KAPLAN_SIZE`` for ``kaplan-size.toml``; the function
+        makes it from the file's name without the ending. A literal too.
 
     Raises
     ------
@@ -38,7 +48,8 @@ def attach(
         its room when the module is loaded, and would so replace the name.
     """
     homes: dict[str, str] = {}
-    maker, arguments = made
+    maker, folder = made or ("", "")
+    arguments = {name.upper().replace("-", "_"): name for name in stems(folder)} if made else {}
     for module, names in table.items():
         for name in names:
             if name in homes or name in submodules or name in table or name in arguments:

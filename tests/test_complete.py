@@ -36,10 +36,10 @@ parts:
 def project(tmp_path) -> Path:
     """A project with one chapter and one law, both complete."""
     data = tmp_path / "scaling_utils" / "data"
-    for folder in (data / "laws", data / "published", tmp_path / "book", tmp_path / "notebooks"):
+    for folder in (data / "laws", tmp_path / "book", tmp_path / "notebooks"):
         folder.mkdir(parents=True)
     (data / "laws" / "mine.toml").write_text(LAW)
-    (data / "published" / "mine.csv").write_text(FIGURES.format(law="mine"))
+    (data / "published_numbers.csv").write_text(FIGURES.format(law="mine"))
     shutil.copy(ROOT / "book" / "references.bib", tmp_path / "book")
     (tmp_path / "book" / "chapters.csv").write_text(PLAN)
     (tmp_path / "_toc.yml").write_text(CONTENTS)
@@ -61,7 +61,7 @@ def test_a_complete_project_has_no_problem(project):
         ("laws/mine.toml", "https://arxiv.org/abs/2001.08361", "", "mine.toml has no source"),
         ("laws/mine.toml", "(2020)", "", "mine.toml has no source"),
         ("laws/mine.toml", "2001.08361", "2001.00001", "arXiv:2001.00001, which has no entry in"),
-        ("published/mine.csv", '""mine""', '""other""', "mine.toml has no test: add a row to"),
+        ("published_numbers.csv", '""mine""', '""other""', "mine.toml has no test: add a row to"),
     ],
 )
 def test_a_law_without_source_or_test_is_refused(project, file, old, new, message):

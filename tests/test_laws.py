@@ -9,8 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from scaling_utils import laws
-from scaling_utils.laws import _tables, published
+from scaling_utils import _lazy, laws
+from scaling_utils.laws import published
 
 BY_HAND = laws.ParametricLaw(E=1.0, A=4.0, B=9.0, alpha=0.5, beta=0.5)
 
@@ -319,13 +319,13 @@ alpha = "exp(0)"
 @pytest.fixture
 def written(tmp_path, monkeypatch):
     """Return a function that puts a law's table in the place of the published ones."""
-    for module in (_tables, published):
-        monkeypatch.setattr(module, "FOLDER", tmp_path)
+    (tmp_path / "laws").mkdir()
+    monkeypatch.setattr(_lazy, "DATA", tmp_path)
     published.law.cache_clear()
 
     def write(old: str = "", new: str = "") -> None:
         assert old in WRITTEN
-        (tmp_path / "mine.toml").write_text(WRITTEN.replace(old, new, 1))
+        (tmp_path / "laws" / "mine.toml").write_text(WRITTEN.replace(old, new, 1))
 
     yield write
     published.law.cache_clear()
@@ -336,7 +336,7 @@ def test_a_law_is_what_its_table_says(written):
     law = laws.get("mine")
     assert law == laws.PowerLaw(x_c=4.0, alpha=1.0)
     assert law.about == laws.About("Someone (2020), https://example.org", "nats", "none")
-    assert _tables.constants() == {"MINE": "mine"}
+    assert set(laws.PUBLISHED) == {"mine", *(f"henighan-{domain}" for domain in laws.HENIGHAN)}
 
 
 @pytest.mark.parametrize(

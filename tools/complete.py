@@ -32,11 +32,11 @@ def laws(root: Path = ROOT) -> list[str]:
     """Name the laws without a source or its entry in the bibliography, or without a figure.
 
     A law's figure is what shows that its constants were copied and its form was written
-    correctly: a row in scaling_utils/data/published/ that names the law in its inputs.
+    correctly: a row in scaling_utils/data/published_numbers.csv that names the law in its inputs.
     """
     data = root / "scaling_utils" / "data"
     known = (root / "book" / "references.bib").read_text(encoding="utf-8")
-    figures = [row for file in sorted((data / "published").glob("*.csv")) for row in _rows(file)]
+    figures = _rows(data / "published_numbers.csv")
     named = {text for row in figures for text in _texts(json.loads(row["inputs"]))}
     problems = []
     for file in sorted((data / "laws").glob("*.toml")):
@@ -54,8 +54,8 @@ def laws(root: Path = ROOT) -> list[str]:
         ]
         if name not in named:
             problems.append(
-                f"{place} has no test: add a row to scaling_utils/data/published/ with a figure "
-                f'that the law gives, and {{"law": "{name}", ...}} in its inputs'
+                f"{place} has no test: add a row to scaling_utils/data/published_numbers.csv with "
+                f'a figure that the law gives, and {{"law": "{name}", ...}} in its inputs'
             )
     return problems
 

@@ -1,7 +1,7 @@
 """The published figures that the book lists, each read from the one table that holds it.
 
-Figures that a test recomputes stand in scaling_utils/data/published/, the constants of laws in
-data/laws/ and data/henighan_table_1.csv, and those of accelerators in data/accelerators.csv.
+In scaling_utils/data, figures that a test recomputes stand in published_numbers.csv, the constants
+of laws in laws/ and henighan_table_1.csv, and those of accelerators in accelerators.csv.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _UNITS = {"reported_mib": "MiB", "bandwidth_tb_s": "TB/s", "power_w": "W"}
 def rows(root: Path) -> list[dict[str, str]]:
     """Return all figures of a project: what each is, its value as printed, and its source."""
     data = root / "scaling_utils" / "data"
-    found = [row for file in sorted((data / "published").glob("*.csv")) for row in _csv(file)]
+    found = _csv(data / "published_numbers.csv")
     for file in sorted((data / "laws").glob("*.toml")):
         found += _law(file.stem, tomllib.loads(file.read_text(encoding="utf-8")))
     found += [_domain(row) for row in _csv(data / "henighan_table_1.csv")]

@@ -12,7 +12,6 @@ the unit of its paper, and ``PF_DAY`` converts.
 """
 
 from scaling_utils._lazy import attach
-from scaling_utils.laws._tables import constants
 
 __getattr__, __dir__, __all__ = attach(
     __name__,
@@ -45,5 +44,5 @@ __getattr__, __dir__, __all__ = attach(
         "transfer": ("TransferLaw",),
     },
     submodules=("batch", "facts"),
-    made=("published.law", constants()),
+    made=("published.law", "laws"),
 )

@@ -1,8 +1,8 @@
 """The published figures that the book relies on, one row each.
 
-The tables are ``scaling_utils/data/published/FAMILY.csv``; an id begins with its family. Each row
-names a check; the tests recompute every row with it and compare within the row's tolerance. The
-constants of laws and of accelerators are no rows here: they stand in the tables of these alone.
+The table is ``scaling_utils/data/published_numbers.csv``. Each row names a check; the tests
+recompute every row with it and compare within the row's tolerance. The constants of laws and of
+accelerators are no rows here: they stand in the tables of these alone.
 
 >>> from scaling_utils.laws import facts
 >>> facts.get("muen.fig1b").value
@@ -21,8 +21,6 @@ from importlib.resources import files
 from types import MappingProxyType
 
 from scaling_utils._check import member
-
-_FOLDER = files("scaling_utils").joinpath("data", "published")
 
 CERTAINTY = (
     "primary text",  # read in the paper or in the vendor's document
@@ -101,34 +99,17 @@ def _pairs(printed, got) -> list[tuple[float, float]]:
 
 @cache
 def numbers() -> Mapping[str, Fact]:
-    """All published figures by id."""
-    return MappingProxyType(
-        {id: fact for family in families() for id, fact in _read(family).items()}
-    )
-
-
-def families() -> list[str]:
-    """What ids begin with, up to the first full stop; each family has a table of its own."""
-    found = (file.name for file in _FOLDER.iterdir())
-    return sorted(name.removesuffix(".csv") for name in found if name.endswith(".csv"))
-
-
-@cache
-def _read(family: str) -> dict[str, Fact]:
-    """The figures of one table.
-
-    Raises ValueError where an id stands twice or belongs to another table.
-    """
+    """All published figures by id; raises ValueError where an id stands twice."""
+    path = files("scaling_utils").joinpath("data", "published_numbers.csv")
     facts: dict[str, Fact] = {}
-    with _FOLDER.joinpath(f"{family}.csv").open(encoding="utf-8", newline="") as stream:
+    with path.open(encoding="utf-8", newline="") as stream:
         for row in csv.DictReader(stream):
-            if row["id"] in facts or not row["id"].startswith(f"{family}."):
+            if row["id"] in facts:
                 raise ValueError(
-                    f"ids in data/published/{family}.csv must begin with '{family}.' and stand "
-                    f"once, got {row['id']!r}"
+                    f"ids in published_numbers.csv must be single, got {row['id']!r} twice"
                 )
             facts[row["id"]] = _fact(row)
-    return facts
+    return MappingProxyType(facts)
 
 
 def _fact(row: dict[str, str]) -> Fact:
@@ -137,9 +118,9 @@ def _fact(row: dict[str, str]) -> Fact:
 
 
 def get(id: str) -> Fact:
-    """The figure called ``id``; raises ValueError for an unknown one.
-
-    Only the table of its family is read.
-    """
-    family = member("id", str(id).partition(".")[0], families())
-    return _read(family)[member("id", id, _read(family))]
+    """The figure called ``id``; raises ValueError for an unknown one."""
+    if id not in numbers():
+        start = str(id).partition(".")[0]
+        near = [known for known in numbers() if known.startswith(f"{start}.")]
+        member("id", id, near or sorted({known.partition(".")[0] for known in numbers()}))
+    return numbers()[id]

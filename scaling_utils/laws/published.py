@@ -20,9 +20,9 @@ from dataclasses import is_dataclass
 from functools import cache
 from importlib import import_module
 
+from scaling_utils import _lazy
 from scaling_utils._check import member
 from scaling_utils.laws._about import About
-from scaling_utils.laws._tables import FOLDER, names
 from scaling_utils.laws.domains import HENIGHAN
 from scaling_utils.laws.facts import CERTAINTY
 
@@ -40,8 +40,8 @@ def table(name: str) -> dict:
         For an unknown name, and for a table that lacks a key, has one too many, or has an
         empty one; the message says which.
     """
-    member("name", name, names())
-    entry = tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+    member("name", name, _lazy.stems("laws"))
+    entry = tomllib.loads((_lazy.DATA / "laws" / f"{name}.toml").read_text(encoding="utf-8"))
     missing = [key for key in _NEEDED if not entry.get(key)]
     unknown = sorted(entry.keys() - {*_NEEDED, "note"})
     if missing or unknown:
@@ -101,12 +101,12 @@ class _Published(Mapping):
     def __getitem__(self, name: str):
         if isinstance(name, str) and name.startswith("henighan-"):
             return HENIGHAN[name.removeprefix("henighan-")]
-        if name not in names():
+        if name not in _lazy.stems("laws"):
             raise KeyError(name)
         return law(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter([*names(), *(f"henighan-{domain}" for domain in HENIGHAN)])
+        return iter([*_lazy.stems("laws"), *(f"henighan-{domain}" for domain in HENIGHAN)])
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
