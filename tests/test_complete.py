@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAW = """\
 form = "PowerLaw"
 source = "Kaplan et al. (2020), https://arxiv.org/abs/2001.08361, Eq. 1.1"
+certainty = "secondary"
 """
 FIGURES = 'id,inputs\nmine.one,"{{""laws"": [""{law}""]}}"\n'
 PLAN = "number,file,part,title,about,slides\n01,01_tiny,Foundations,Tiny,All of it.,\n"
@@ -61,6 +62,7 @@ def test_a_complete_project_has_no_problem(project):
         ("laws/mine.toml", "https://arxiv.org/abs/2001.08361", "", "mine.toml has no source"),
         ("laws/mine.toml", "(2020)", "", "mine.toml has no source"),
         ("laws/mine.toml", "2001.08361", "2001.00001", "arXiv:2001.00001, which has no entry in"),
+        ("laws/mine.toml", "secondary", "sure", "certainty must be one of 'primary text', "),
         ("published_numbers.csv", '""mine""', '""other""', "mine.toml has no test: add a row to"),
     ],
 )

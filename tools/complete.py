@@ -24,6 +24,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from guards_text import TEXT_GUARDS  # noqa: E402
 
+from scaling_utils.laws.facts import CERTAINTY  # noqa: E402
+
 ARXIV = re.compile(r"arxiv\.org/abs/(\d{4}\.\d{4,5})")
 CHAPTER = re.compile(r"\d\d_[a-z0-9_]+")
 
@@ -41,12 +43,16 @@ def laws(root: Path = ROOT) -> list[str]:
     problems = []
     for file in sorted((data / "laws").glob("*.toml")):
         place, name = file.relative_to(root), file.stem
-        source = tomllib.loads(file.read_text(encoding="utf-8")).get("source", "")
+        entry = tomllib.loads(file.read_text(encoding="utf-8"))
+        source, certainty = entry.get("source", ""), entry.get("certainty")
         cited = ARXIV.findall(source)
         if "https://" not in source or not re.search(r"\(\d{4}\)", source):
             problems.append(
                 f'{place} has no source: write source = "Authors (year), https://..., Eq. n"'
             )
+        if certainty not in CERTAINTY:
+            allowed = ", ".join(map(repr, CERTAINTY))
+            problems.append(f"{place}: certainty must be one of {allowed}; got {certainty!r}")
         problems += [
             f"{place} cites arXiv:{id}, which has no entry in book/references.bib"
             for id in cited

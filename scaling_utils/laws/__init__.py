@@ -44,5 +44,5 @@ __getattr__, __dir__, __all__ = attach(
         "transfer": ("TransferLaw",),
     },
     submodules=("batch", "facts"),
-    made=("published.law", "laws"),
+    made=("_tables.law", "laws"),
 )
