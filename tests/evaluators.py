@@ -92,11 +92,6 @@ def kaplan_compute_exponent(size, steps, batch):
 
 
 @evaluator
-def kaplan_overfit_tokens(N):
-    return laws.tokens_against_overfitting(N)
-
-
-@evaluator
 def kaplan_learning_rate(N):
     return laws.kaplan_learning_rate(N)
 

@@ -36,7 +36,6 @@ __getattr__, __dir__, __all__ = attach(
             "KaplanSteps",
             "compute_exponent",
             "kaplan_learning_rate",
-            "tokens_against_overfitting",
         ),
         "parametric": ("Allocation", "ParametricLaw"),
         "power": ("PowerLaw", "Trend"),

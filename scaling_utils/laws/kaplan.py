@@ -140,15 +140,6 @@ class KaplanAllocation:
         return KaplanPlan(C=C, **trends)
 
 
-def tokens_against_overfitting(N):
-    """Tokens that keep the overfitting penalty below about 0.02, D = 5e3 N^0.74 (Eq. 4.4).
-
-    ``N`` in non-embedding parameters. The joint law gives the same rule, see
-    :meth:`KaplanJoint.tokens_for_overfitting`.
-    """
-    return (5e3 * positive_array("N", N) ** 0.74)[()]
-
-
 def compute_exponent(alpha_N: float, alpha_S: float, alpha_B: float) -> float:
     """alpha_C^min = 1 / (1/alpha_S + 1/alpha_B + 1/alpha_N) (Eqs. 1.8 and 6.4).
 
