@@ -30,8 +30,7 @@ PUBLISHED = """\
 
 Figures that the book relies on, as they are printed in their sources. A test computes each from the
 stated formula, with a tolerance that is the rounding of what is printed, or the disagreement that
-the remark explains. Where the formula is "constant", the package reads the figure from this table
-and nowhere else; every law among them reproduces another figure of the list.
+the remark explains. A "constant" is typed in one table, and each law gives another figure here.
 Certainty says whether the figure was read in the source itself, in its authors' code or data,
 or in several independent quotations.
 
@@ -180,8 +179,7 @@ def printed(value: str) -> str:
 
 
 def _exact(number: float) -> str:
-    """Write a number as short as it can be without losing a digit."""
-    short = f"{number:g}"
+    short = f"{number:g}"  # unless that loses a digit
     return short if float(short) == number else repr(number)
 
 
