@@ -28,16 +28,21 @@ ifneq ($(STATE),$(shell cat $(STAMP) 2>/dev/null))
 $(STAMP): FORCE
 endif
 
-# The tests of the package alone: those named after one of its rooms.
+# The tests of the package alone: those named after one of its rooms, and of its small models.
 ROOMS := $(basename $(notdir $(wildcard scaling_utils/[a-z]*)))
-PACKAGE_TESTS := $(wildcard $(foreach room,$(ROOMS),tests/test_$(room)*.py))
+PACKAGE_TESTS := $(wildcard $(foreach room,$(ROOMS),tests/test_$(room)*.py) \
+	tests/test_check.py tests/test_floors.py tests/test_published_numbers.py \
+	tests/test_lstm.py tests/test_mlp.py tests/test_ngrams.py)
+SITE_TESTS := tests/test_site.py
+# The chapters, and all that is said about them and about their recorded runs.
+CHAPTER_TESTS := notebooks $(filter-out $(PACKAGE_TESTS) $(SITE_TESTS),$(wildcard tests/test_*.py))
 OLDEST := .venv-lowest/bin
 
 # Whose last digits `make kernels` looks at: fast, and resting on linear algebra.
 SENSITIVE := $(wildcard $(addsuffix *.ipynb,$(addprefix notebooks/,02 15 20 21))) \
 	tests/test_kernels.py tests/test_fitting.py tests/test_fitting_power.py
 
-.PHONY: help book test kernels machines execute lab serve bench gpu verify-results lint lowest lock clean FORCE
+.PHONY: help book test quick chapters site kernels machines execute lab serve bench gpu verify-results lint lowest lock clean FORCE
 
 help:  ## List the targets
 	@echo "Neural Scaling: make TARGET"
@@ -50,6 +55,15 @@ book: $(STAMP)  ## Render the book from the stored outputs
 
 test: book  ## Run every test and every notebook
 	$(PY) -m pytest -n $(JOBS) --dist loadfile -q -rs
+
+quick: $(STAMP)  ## Test the package alone
+	$(PY) -m pytest -n $(JOBS) --dist loadfile -q -rs $(PACKAGE_TESTS)
+
+chapters: $(STAMP)  ## Run every notebook, and test what is said about them
+	$(PY) -m pytest -n $(JOBS) --dist loadfile -q -rs $(CHAPTER_TESTS)
+
+site: book  ## Render the book and test its pages
+	$(PY) -m pytest -q -rs $(SITE_TESTS)
 
 kernels: $(STAMP)  ## Run the fast chapters with the arithmetic of two other processors
 	@for core in Haswell Nehalem; do echo "== OPENBLAS_CORETYPE=$$core"; \

@@ -8,6 +8,7 @@ a NaN.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 import numpy as np
 
@@ -131,8 +132,12 @@ def same_length(**arrays: np.ndarray) -> None:
 
 
 def member(name: str, value, options: Iterable[str]) -> str:
-    """Return ``value`` if it is one of ``options``; never guess a near one."""
+    """Return ``value`` if it is one of ``options``; never guess a near one, but name it."""
     allowed = list(options)
     if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}")
+        near = get_close_matches(value, map(str, allowed), n=1) if isinstance(value, str) else []
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}{hint}"
+        )
     return value

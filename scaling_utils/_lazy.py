@@ -12,10 +12,22 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
+
+DATA = Path(__file__).parent / "data"
+
+
+def stems(folder: str) -> list[str]:
+    """Names of the files in a folder of ``scaling_utils/data``, without their endings."""
+    # Not importlib.resources, which takes longer to import than most rooms.
+    return sorted(file.stem for file in (DATA / folder).glob("[!.]*.*"))
 
 
 def attach(
-    room: str, table: Mapping[str, Sequence[str]], submodules: Sequence[str] = ()
+    room: str,
+    table: Mapping[str, Sequence[str]],
+    submodules: Sequence[str] = (),
+    made: tuple[str, str] | None = None,
 ) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
     """Return ``__getattr__``, ``__dir__`` and ``__all__`` for the ``__init__`` of a room.
 
@@ -26,6 +38,9 @@ def attach(
         literal: tools read it without running it. A module of the same room is named by its
         last part (``"parametric"``), one of another room in full (``"scaling_utils.shapes"``).
     submodules : modules of the room that are public as modules.
+    made : a function of the room, as ``"module.function"``, and a folder of ``scaling_utils/data``.
+        Each file there is a public name, ``KAPLAN_SIZE`` for ``kaplan-size.toml``; the function
+        makes it from the file's name without the ending. A literal too.
 
     Raises
     ------
@@ -33,17 +48,19 @@ def attach(
         its room when the module is loaded, and would so replace the name.
     """
     homes: dict[str, str] = {}
+    maker, folder = made or ("", "")
+    arguments = {name.upper().replace("-", "_"): name for name in stems(folder)} if made else {}
     for module, names in table.items():
         for name in names:
-            if name in homes or name in submodules or name in table:
+            if name in homes or name in submodules or name in table or name in arguments:
                 raise ValueError(f"{room}: {name!r} is listed twice, or is a listed module's name")
             homes[name] = module if "." in module else f"{room}.{module}"
-    exported = sorted([*homes, *submodules])
+    exported = sorted([*homes, *arguments, *submodules])
 
     def load(name: str) -> object:
         if name in submodules:
             return import_module(f"{room}.{name}")
-        if name not in homes:
+        if name not in homes and name not in arguments:
             near = get_close_matches(name, exported, n=len(exported), cutoff=0.5)
             listed = [*near, *(other for other in exported if other not in near)]
             raise AttributeError(
@@ -51,7 +68,11 @@ def attach(
                 name=name,
                 obj=sys.modules.get(room),
             )
-        value = getattr(import_module(homes[name]), name)
+        if name in arguments:
+            module, _, function = maker.rpartition(".")
+            value = getattr(import_module(f"{room}.{module}"), function)(arguments[name])
+        else:
+            value = getattr(import_module(homes[name]), name)
         setattr(sys.modules[room], name, value)  # the next use does not come here
         return value
 

@@ -53,3 +53,19 @@ def listed(node: ast.stmt, room: str) -> dict[str, str] | None:
     homes = {name: module for module, names in table.items() for name in names}
     homes |= {name: name for name in modules}
     return {name: home if "." in home else f"{room}.{home}" for name, home in homes.items()}
+
+
+def made(node: ast.stmt, room: str) -> tuple[str, str, str] | None:
+    """Return what a room's `attach` says of names that stand for files of data; else None.
+
+    These are the module and the function that make what such a name stands for, and the folder of
+    `scaling_utils/data`. See `scaling_utils/_lazy.py`.
+    """
+    if listed(node, room) is None:
+        return None
+    given = {word.arg: word.value for word in node.value.keywords}
+    if "made" not in given:
+        return None
+    maker, folder = ast.literal_eval(given["made"])
+    module, _, function = maker.rpartition(".")
+    return f"{room}.{module}", function, folder

@@ -32,11 +32,6 @@ def law_field(law, field):
 
 
 @evaluator
-def law_log_field(law, field):
-    return math.log(reach(laws.get(law), field))
-
-
-@evaluator
 def law_loss(law, **arguments):
     return laws.get(law).loss(**arguments)
 
@@ -81,8 +76,8 @@ def serving_saving_share(**arguments):
 
 
 @evaluator
-def effective_epochs(epochs):
-    return laws.MUENNIGHOFF.effective_epochs(epochs)
+def effective_epochs(law, epochs):
+    return laws.get(law).effective_epochs(epochs)
 
 
 @evaluator
@@ -91,13 +86,9 @@ def transferred_data(law, D_F, N):
 
 
 @evaluator
-def kaplan_compute_exponent(**alphas):
-    return laws.compute_exponent(**alphas)
-
-
-@evaluator
-def kaplan_overfit_tokens(N):
-    return laws.tokens_against_overfitting(N)
+def kaplan_compute_exponent(size, steps, batch):
+    alpha_N, alpha_B = laws.get(size).alpha, laws.get(batch).alpha_B
+    return laws.compute_exponent(alpha_N, laws.get(steps).alpha_S, alpha_B)
 
 
 @evaluator
@@ -106,9 +97,39 @@ def kaplan_learning_rate(N):
 
 
 @evaluator
-def kaplan_growth(growth):
-    allocation = laws.KAPLAN_ALLOCATION
+def kaplan_growth(law, growth):
+    allocation = laws.get(law)
     return [allocation.N.factor(growth), allocation.D.factor(growth)]
+
+
+@evaluator
+def kaplan_crossing(compute, data, allocation):
+    """The loss at which the law of data meets the law of compute, found by bisection."""
+    compute, data, tokens = laws.get(compute), laws.get(data), laws.get(allocation).D
+    low, high = 1.0, 1e8  # PF-days; the law of compute falls faster
+    for _ in range(200):
+        middle = math.sqrt(low * high)
+        above = compute.loss(middle) > data.loss(tokens.at(middle))
+        low, high = (middle, high) if above else (low, middle)
+    return compute.loss(low)
+
+
+@evaluator
+def critical_batch_fall(law, growth):
+    """By which share the loss has to fall for the batch to grow so: 1 - growth^(-alpha_B)."""
+    return 1 - growth ** -laws.get(law).alpha_B
+
+
+@evaluator
+def critical_batch_slope(law):
+    """Minus d log B / d log L, from two losses."""
+    law = laws.get(law)
+    return math.log2(law.tokens(1.0) / law.tokens(2.0))
+
+
+@evaluator
+def trend_at(law, x):
+    return laws.get(law).at(x)
 
 
 @evaluator
@@ -117,36 +138,19 @@ def pf_day():
 
 
 @evaluator
-def deepseek_product(C):
-    return laws.DEEPSEEK.M.at(C) * laws.DEEPSEEK.D.at(C) / C
+def deepseek_product(law, C):
+    rules = laws.get(law)
+    return rules.M.at(C) * rules.D.at(C) / C
 
 
 @evaluator
-def step_law_rate(N, D):
-    return laws.STEP_LAW.learning_rate(N, D)
+def step_law_rate(law, N, D):
+    return laws.get(law).learning_rate(N, D)
 
 
 @evaluator
 def embedding_coefficient(vocabulary, aspect_ratio):
     return laws.embedding_coefficient(vocabulary, aspect_ratio)
-
-
-@evaluator
-def henighan_size(domain, part):
-    law = reach(laws.HENIGHAN[domain], part)
-    return [law.offset, law.x_c, law.alpha]
-
-
-@evaluator
-def henighan_compute(domain, part):
-    return henighan_size(domain, part)
-
-
-@evaluator
-def henighan_allocation(domain, part):
-    trend = reach(laws.HENIGHAN[domain], part)
-    # N_opt = (C / C_0)^b is 1 at C_0.
-    return [trend.coefficient ** (-1 / trend.exponent), trend.exponent]
 
 
 # ---- counting -----------------------------------------------------------------------------
@@ -176,11 +180,6 @@ def kaplan_parameters(shape):
 @evaluator
 def kaplan_forward_flops(shape):
     return counting.kaplan_flops_per_token(shapes.get(shape), backward=False)
-
-
-@evaluator
-def megatron_parameters(shape):
-    return counting.megatron_parameters(shapes.get(shape))
 
 
 @evaluator
@@ -215,26 +214,6 @@ def palm_mfu(tokens_per_second, n, device, count, attention=True, **sizes):
         counting.palm_flops_per_token(n, shape) if attention else counting.rule_flops_per_token(n)
     )
     return hardware.mfu(tokens_per_second * work, device, "bf16", count)
-
-
-@evaluator
-def device_peaks(device, dtypes):
-    return {dtype: hardware.get(device).peak(dtype) / 1e12 for dtype in dtypes}
-
-
-@evaluator
-def device_memory(device, unit):
-    return hardware.get(device).memory / {"GB": hardware.GB, "GiB": hardware.GiB}[unit]
-
-
-@evaluator
-def device_bandwidth(device):
-    return hardware.get(device).bandwidth / 1e12
-
-
-@evaluator
-def device_power(device):
-    return hardware.get(device).power
 
 
 @evaluator

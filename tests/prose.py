@@ -16,11 +16,12 @@ import nbformat
 
 ROOT = Path(__file__).resolve().parent.parent
 LIST = ROOT / "book" / "typed_numbers.csv"
-PUBLISHED = ROOT / "scaling_utils" / "data" / "published_numbers.csv"
+DATA = ROOT / "scaling_utils" / "data"  # the tables of published figures
 
 LINK = re.compile(r"\]\([^)]*\)")
 # Lines that other tests hold: the time of the last run, and the slides that a chapter answers.
 HELD = re.compile(r"^\*Runs on CPU.*|^This chapter answers slides?.*", re.M)
+SECTION = re.compile(r"\bSecs?\.[ ~][\d.]+\b")  # a place in a paper measures nothing
 YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 # Three digits or more, or a decimal point: below that, numbers count things and are everywhere.
 NUMBER = re.compile(r"(?<![\w.,])(\d{1,3}(?:(?:,|\{,\})\d{3})+|\d+)(\.\d+)?(?![\w]|\.\d)")
@@ -45,7 +46,7 @@ def plain(number: str) -> str:
 
 def numbers(text: str) -> list[str]:
     """The numbers of a text, as written, that are long enough to have an origin."""
-    text = YEAR.sub("", LINK.sub("]", HELD.sub("", text)))
+    text = SECTION.sub("", YEAR.sub("", LINK.sub("]", HELD.sub("", text))))
     found = [match[0] for match in NUMBER.finditer(text)]
     return [number for number in found if "." in number or len(plain(number)) >= 3]
 
@@ -70,8 +71,20 @@ def read(path: Path) -> Prose:
 
 
 def published() -> frozenset[str]:
-    text = PUBLISHED.read_text(encoding="utf-8")
-    return frozenset(plain(number) for number in DIGITS.findall(text))
+    """The figures in the tables: constants of laws, and all cells but names and sources."""
+    texts = [
+        file.read_text(encoding="utf-8").partition("[constants]")[2]
+        for file in sorted((DATA / "laws").glob("*.toml"))
+    ]
+    for file in sorted(DATA.rglob("*.csv")):
+        with file.open(newline="", encoding="utf-8") as stream:
+            texts += [
+                cell
+                for row in csv.DictReader(stream)
+                for column, cell in row.items()
+                if column not in ("id", "citation", "source")
+            ]
+    return frozenset(plain(number) for text in texts for number in DIGITS.findall(text))
 
 
 def typed(prose: Prose, printed: frozenset[str]) -> set[str]:

@@ -55,7 +55,7 @@ def test_overfitting_is_the_excess_over_infinite_data():
 def test_rule_against_overfitting_follows_from_the_joint_law():
     # Eq. 4.4 rounds the coefficient to one digit and the exponent to two.
     N = np.array([1e6, 1e8, 1e10])
-    ratio = laws.KAPLAN_JOINT.tokens_for_overfitting(N, 0.02) / laws.tokens_against_overfitting(N)
+    ratio = laws.KAPLAN_JOINT.tokens_for_overfitting(N, 0.02) / laws.KAPLAN_OVERFITTING.at(N)
     assert (abs(ratio - 1) < 0.1).all()
     assert laws.KAPLAN_JOINT.data_exponent == pytest.approx(0.74, abs=0.003)
 

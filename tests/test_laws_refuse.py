@@ -32,7 +32,7 @@ PLAIN = laws.ParametricLaw(E=1.0, A=4.0, B=9.0, alpha=0.5, beta=0.5)
         lambda bad: laws.MUENNIGHOFF.loss(1e9, 1e9, bad),
         lambda bad: laws.HERNANDEZ_TEXT.multiplier(bad, 1e8),
         lambda bad: laws.STEP_LAW.learning_rate(1e9, bad),
-        lambda bad: laws.total_parameters(bad),
+        lambda bad: laws.total_parameters(bad, 1.0),
         lambda bad: laws.batch.steps(1e3, bad, 1e6),
         lambda bad: laws.BrokenPowerLaw(0, 1, 1).loss(bad),
     ],

@@ -89,6 +89,9 @@ def test_help_is_what_make_shows_and_lists_the_targets(checkout):
     for target in (
         "book",
         "test",
+        "quick",
+        "chapters",
+        "site",
         "kernels",
         "machines",
         "execute",

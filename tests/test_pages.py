@@ -135,7 +135,8 @@ def test_a_wrong_row_of_the_slides_stops_the_build(project, what, message):
 
 def test_chapters_keep_the_number_of_their_file():
     chapters = bookdata.read_book().chapters
-    assert [chapter.number for chapter in chapters] == list(range(1, 36))
+    numbers = [chapter.number for chapter in chapters]
+    assert numbers == sorted(set(numbers))
     for chapter in chapters:
         assert book_site.chapter_number(chapter.page) == chapter.number
 
@@ -270,9 +271,10 @@ def test_errata_links_written_chapters_and_marks_the_others(project):
 
 
 def test_chapters_count_those_that_are_written(project):
-    text = pages.chapters(bookdata.read_book(project))
-    assert text.startswith("1 of 35 chapters are written.")
-    assert text.count("(to come)") == 34
+    book = bookdata.read_book(project)
+    text = pages.chapters(book)
+    assert text.startswith(f"1 of {len(book.chapters)} chapters are written.")
+    assert text.count("(to come)") == len(book.chapters) - 1
 
 
 def test_build_record_takes_time_memory_and_versions_from_the_notebook(project):

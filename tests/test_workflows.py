@@ -123,7 +123,9 @@ def test_workflows_run_only_targets_of_the_makefile(path):
 def test_where_all_tests_run_the_whole_history_is_there(path):
     """Registered predictions are held to it, and without it those tests are skipped."""
     for job in workflow(path)["jobs"].values():
-        if any(re.search(r"\bmake test\b", step.get("run", "")) for step in job["steps"]):
+        if any(
+            re.search(r"\bmake (test|chapters)\b", step.get("run", "")) for step in job["steps"]
+        ):
             (checkout,) = (s for s in job["steps"] if "actions/checkout" in s.get("uses", ""))
             assert checkout["with"]["fetch-depth"] == 0
 
@@ -135,11 +137,33 @@ def test_the_chapters_run_under_other_kernels_too():
 
 
 def test_the_matrix_covers_both_systems_and_the_supported_pythons():
-    matrix = workflow(ROOT / ".github/workflows/ci.yml")["jobs"]["test"]["strategy"]["matrix"]
-    assert matrix == {
-        "os": ["ubuntu-latest", "macos-latest"],
+    jobs = workflow(ROOT / ".github/workflows/ci.yml")["jobs"]
+    systems = ["ubuntu-latest", "macos-latest"]
+    assert jobs["package"]["strategy"]["matrix"] == {
+        "os": systems,
         "python": ["3.11", "3.12", "3.13"],
     }
+    assert jobs["chapters"]["strategy"]["matrix"] == {"os": systems}
+
+
+def test_the_parts_that_ci_runs_are_all_of_the_tests():
+    """What `make test` runs at once, CI runs in parts: no test module is in none of them."""
+    runs = {
+        step["run"].split()[1] for step in steps(ROOT / ".github/workflows/ci.yml") if "run" in step
+    }
+    assert runs >= {"quick", "chapters", "site"}
+    done = subprocess.run(
+        ["make", "-n", "-o", ".venv/.installed", "quick", "chapters", "site"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    named = re.findall(r"tests/test_\w+\.py", done.stdout)
+    assert sorted(named) == sorted(
+        f"tests/{file.name}" for file in (ROOT / "tests").glob("test_*.py")
+    )
+    assert re.search(r" notebooks\b", done.stdout)
 
 
 def test_the_ci_script_is_valid_bash_and_runs_make_test():

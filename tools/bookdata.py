@@ -1,6 +1,6 @@
 """The book's own data: its chapters, the slides that it answers, the published numbers.
 
-Reads book/chapters.csv, book/slides.csv, the notebooks and the package's table of published
+Reads book/chapters.csv, book/slides.csv, the notebooks and the package's tables of published
 numbers, and checks that they fit together. `tools/pages.py` writes pages from them.
 """
 
@@ -10,10 +10,15 @@ import ast
 import csv
 import json
 import re
+import sys
 from collections.abc import Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import figures
 
 ROOT = Path(__file__).resolve().parent.parent
 CLAIM_MIME = "application/vnd.scaling-utils.claim+json"
@@ -178,12 +183,11 @@ def read_book(root: Path = ROOT) -> Book:
         )
         for row in read_rows(root / "book" / "chapters.csv")
     ]
-    published = root / "scaling_utils" / "data" / "published_numbers.csv"
     book = Book(
         root=root,
         chapters=chapters,
         slides=read_rows(root / "book" / "slides.csv"),
-        published=read_rows(published) if published.is_file() else [],
+        published=figures.rows(root),
     )
     check_slides(book)
     return book

@@ -2,10 +2,11 @@
 
     make book
 
-Nothing is built from a notebook whose outputs are not those of its run. The parts of pages that
-are computed, such as the scoreboard, are written first. Warnings are errors. A page is read
-again only when it has changed, so a page with a warning would pass unseen the next time; after a
-failed build the next one therefore starts afresh.
+Nothing is built from a notebook whose outputs are not those of its run, nor while a chapter or a
+published law lacks one of its parts (see tools/complete.py). The table of contents and the parts of
+pages that are computed, such as the scoreboard, are written first. Warnings are errors. A page is
+read again only when it has changed, so a page with a warning would pass unseen the next time; after
+a failed build the next one therefore starts afresh.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import complete
 import freshness
 import nbformat
 import pages
+import toc
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
@@ -46,8 +49,9 @@ def forged(paths: Iterable[Path]) -> bool:
 
 def main() -> int:
     start = time.perf_counter()
-    if forged(freshness.all_notebooks(ROOT)):
+    if complete.main() != 0 or forged(freshness.all_notebooks(ROOT)):
         return 1
+    toc.write()
     if pages.main([]) != 0:
         return 1
     command = [sys.executable, "-c", JUPYTER_BOOK, "build", ".", "-W", "-n", "--keep-going"]

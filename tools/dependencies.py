@@ -22,6 +22,8 @@ from pathlib import Path
 import effects
 from modules import PACKAGE, Module, Name, bound, ours, pattern, strings
 
+from scaling_utils._syntax import made
+
 ALL = "*"
 IN_STRINGS = re.compile(rf"\b{PACKAGE}(?:\.\w+)+")
 COMMAND = "scaling-utils"  # in a cell: the command line, which is the room `cli`
@@ -143,9 +145,27 @@ class Package:
             return here, {(*one, asked) for one in taken}
         if self.file(f"{name}.{what}"):
             return set(), {(f"{name}.{what}", ALL, "")}
+        if from_data := self._from_data(module, what):
+            return set(), from_data
         inside = self.below(name)
         every = {(m, n) for m in inside for n in range(len(self.module(m).statements))}
         return every, set()
+
+    def _from_data(self, module: Module, what: str) -> set[Use]:
+        """Return the uses of a name that stands for a file of data: it, what reads it, its forms.
+
+        The file says in `form = "..."` which names of the room it is made of.
+        """
+        for number in module.tables:
+            if found := made(module.statements[number], module.name):
+                maker, function, folder = found
+                name = what.lower().replace("_", "-")
+                file = self.root / PACKAGE / "data" / folder / f"{name}.toml"
+                if what.isupper() and file.is_file():
+                    forms = re.findall(r'\bform = "(\w+)', file.read_text(encoding="utf-8"))
+                    asked = {(maker, function, re.escape(name)), (maker, "build", "")}
+                    return asked | {(module.name, form, "") for form in forms}
+        return set()
 
     def _always(self, name: str) -> frozenset[int]:
         """Return the statements of a module that do something when it is loaded."""

@@ -29,6 +29,7 @@ LOOKUPS: dict[Name, tuple[str, tuple[str, ...]]] = {
     ("scaling_utils.hardware", "get"): (f"{DATA}/accelerators.csv", ("device", "aliases")),
     ("scaling_utils.shapes", "get"): (f"{DATA}/transformers.csv", ("name",)),
     ("scaling_utils.laws.facts", "get"): (f"{DATA}/published_numbers.csv", ("id",)),
+    ("scaling_utils.laws._tables", "law"): (f"{DATA}/laws", ()),  # a file for each name
     **{
         ("scaling_utils.notebook._registered", name): (f"{RESULTS}/registered.toml", ("id",))
         for name in ("prediction", "registered", "verdict")
@@ -44,11 +45,13 @@ def names_file(text: str, file: str) -> bool:
 
     A name may stand after a path; a computed one may be that of any file of its kind.
     """
-    last = text.rpartition("/")[2]
+    above, _, last = text.rpartition("/")
     computed = ".*" in last or r"\*" in last or last.startswith(r"\.")
     if computed:
-        return last.endswith(re.escape(Path(file).suffix))
-    return re.escape(file) in last
+        folder = above.rpartition("/")[2]
+        where = not folder or ".*" in folder or folder in map(re.escape, Path(file).parts[:-1])
+        return where and last.endswith(re.escape(Path(file).suffix))
+    return re.escape(Path(file).name) in last
 
 
 @functools.cache
@@ -102,6 +105,10 @@ class Inputs:
         found = {file: (self.root / file).read_text(encoding="utf-8") for file in self._files()}
         for lookup, patterns in self.asked.items():
             file, columns = LOOKUPS[lookup]
+            for one in sorted((self.root / file).glob("*")):
+                name = one.relative_to(self.root).as_posix()
+                if name not in found and any(re.fullmatch(p, one.stem) for p in patterns):
+                    found[name] = one.read_text(encoding="utf-8")
             if file not in found and (self.root / file).is_file():
                 for one in patterns:
                     found[f"{file} ({_plain(one)})"] = rows(self.root / file, columns, one)
@@ -109,9 +116,11 @@ class Inputs:
 
     def _files(self) -> Iterator[str]:
         for folder in (DATA, RESULTS):
-            for file in sorted((self.root / folder).glob("*")):
-                if file.suffix in TABLES and self._named(file.name):
-                    yield f"{folder}/{file.name}"
+            depth = "**/*" if folder == DATA else "*"
+            for file in sorted((self.root / folder).glob(depth)):
+                place = file.relative_to(self.root).as_posix()
+                if file.suffix in TABLES and self._named(place):
+                    yield place
         for file in sorted((self.root / RESULTS).glob("*/*")):
             folder = file.parent.name
             if (folder, file.name) in self.exact:

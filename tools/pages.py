@@ -28,9 +28,9 @@ SOURCE = re.compile(r"(?:de )?[A-Z]\S*(?: and [A-Z]\S*| et al\.)? \(\d{4}\)")
 PUBLISHED = """\
 ## Published figures
 
-Figures that the book relies on, as they are printed in their sources. A test goes through the
-table and computes each from the stated formula, or compares it with the package's constant.
-The tolerance is the rounding of what is printed, or the disagreement that the remark explains.
+Figures that the book relies on, as they are printed in their sources. A test computes each from the
+stated formula, with a tolerance that is the rounding of what is printed, or the disagreement that
+the remark explains. A "constant" is typed in one table, and each law gives another figure here.
 Certainty says whether the figure was read in the source itself, in its authors' code or data,
 or in several independent quotations.
 
@@ -174,8 +174,13 @@ def printed(value: str) -> str:
     """Write a figure of the table, which may be a list or a mapping of several, as text."""
     parts = json.loads(value)
     if isinstance(parts, dict):
-        return ", ".join(f"{name} {part:g}" for name, part in parts.items())
-    return ", ".join(f"{part:g}" for part in parts) if isinstance(parts, list) else value
+        return ", ".join(f"{name} {_exact(part)}" for name, part in parts.items())
+    return ", ".join(map(_exact, parts)) if isinstance(parts, list) else value
+
+
+def _exact(number: float) -> str:
+    short = f"{number:g}"  # unless that loses a digit
+    return short if float(short) == number else repr(number)
 
 
 def plain(text: str) -> str:

@@ -5,9 +5,10 @@
 >>> f"{best.N:.3g} parameters, {best.D:.3g} tokens"
 '4.04e+10 parameters, 2.38e+12 tokens'
 
-Every published law carries ``about``: its source, its units, and the runs it was fitted
-on. ``optimal`` always takes FLOPs; a published law in one variable takes the unit of its
-paper, and ``PF_DAY`` converts.
+A published law is a table, ``scaling_utils/data/laws/NAME.toml``, and a constant in capitals
+here: ``kaplan-size.toml`` is ``laws.KAPLAN_SIZE``. It carries ``about``: its source, its units, and
+the runs it was fitted on. ``optimal`` always takes FLOPs; a published law in one variable takes
+the unit of its paper, and ``PF_DAY`` converts.
 """
 
 from scaling_utils._lazy import attach
@@ -18,27 +19,15 @@ __getattr__, __dir__, __all__ = attach(
         "_about": ("About", "UnreachableLoss"),
         "broken": ("Break", "BrokenPowerLaw"),
         "coupled": ("CoupledLaw",),
-        "data_constrained": ("MUENNIGHOFF", "DataConstrainedLaw"),
+        "data_constrained": ("DataConstrainedLaw",),
         "domains": ("HENIGHAN", "DomainLaws"),
         "hyperparameters": (
-            "DEEPSEEK",
-            "STEP_LAW",
             "DeepSeekRules",
             "StepLaw",
             "embedding_coefficient",
             "total_parameters",
         ),
         "kaplan": (
-            "KAPLAN_ALLOCATION",
-            "KAPLAN_COMPUTE",
-            "KAPLAN_COMPUTE_FIXED_BATCH",
-            "KAPLAN_CRITICAL_BATCH",
-            "KAPLAN_CRITICAL_BATCH_TABLE_5",
-            "KAPLAN_DATA",
-            "KAPLAN_JOINT",
-            "KAPLAN_SIZE",
-            "KAPLAN_SIZE_FIXED_BATCH",
-            "KAPLAN_STEPS",
             "PF_DAY",
             "CriticalBatch",
             "KaplanAllocation",
@@ -47,21 +36,12 @@ __getattr__, __dir__, __all__ = attach(
             "KaplanSteps",
             "compute_exponent",
             "kaplan_learning_rate",
-            "tokens_against_overfitting",
         ),
         "parametric": ("Allocation", "ParametricLaw"),
         "power": ("PowerLaw", "Trend"),
-        "published": (
-            "BESIROGLU",
-            "CHINCHILLA",
-            "CHINCHILLA_ROUNDED",
-            "CHINCHILLA_THREE_DIGIT",
-            "GPT3",
-            "PUBLISHED",
-            "Chinchilla",
-            "get",
-        ),
-        "transfer": ("HERNANDEZ_MIX", "HERNANDEZ_TEXT", "TransferLaw"),
+        "published": ("PUBLISHED", "Chinchilla", "get"),
+        "transfer": ("TransferLaw",),
     },
     submodules=("batch", "facts"),
+    made=("_tables.law", "laws"),
 )

@@ -85,25 +85,3 @@ class DataConstrainedLaw:
         found = minimize_scalar(loss_at, bounds=(low, high), method="bounded")
         N = float(np.exp(found.x))
         return Allocation(N=N, D=C / (TRAINING_FLOPS * N), C=C, loss=float(found.fun))
-
-
-MUENNIGHOFF = DataConstrainedLaw(
-    law=ParametricLaw(
-        E=float(np.exp(0.6254804)),
-        A=float(np.exp(6.255414)),
-        B=float(np.exp(7.3049974)),
-        alpha=0.3526596,
-        beta=0.3526596,
-    ),
-    R_D_star=15.387756,
-    R_N_star=5.309743,
-    about=About(
-        source="Muennighoff et al. (2023), https://arxiv.org/abs/2305.16264, Eq. 5, App. A",
-        units="loss in nats per token; N in parameters; D and U in tokens",
-        domain="10M to 9B parameters, up to 900B tokens and 1,500 epochs of C4",
-        note=(
-            "at R_D* repetitions another pass is worth 1/e of the first; the paper's text "
-            "says that it has lost 1/e"
-        ),
-    ),
-)

@@ -36,7 +36,9 @@ class DomainLaws:
 
 
 def _read(row: dict[str, str]) -> DomainLaws:
-    value = {key: float(text) for key, text in row.items() if key != "domain" and text}
+    value = {
+        key: float(text) for key, text in row.items() if key not in ("domain", "note") and text
+    }
 
     def law(kind: str, unit: str = "") -> PowerLaw | None:
         if f"{kind}_exponent" not in value:
@@ -57,7 +59,7 @@ def _read(row: dict[str, str]) -> DomainLaws:
             source="Henighan et al. (2020), https://arxiv.org/abs/2010.14701, Table 1",
             units="nats per token (image or video tokens there); C in PF-days",
             domain=f"autoregressive transformers on {row['domain']}",
-            note=_NOTE,
+            note=row["note"] or _NOTE,
         ),
     )
 

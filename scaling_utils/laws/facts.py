@@ -1,7 +1,8 @@
 """The published figures that the book relies on, one row each.
 
-The table is ``scaling_utils/data/published_numbers.csv``. Each row names a check; the
-tests recompute every row with it and compare within the row's tolerance.
+The table is ``scaling_utils/data/published_numbers.csv``. Each row names a check; the tests
+recompute every row with it and compare within the row's tolerance. The constants of laws and of
+accelerators are no rows here: they stand in the tables of these alone.
 
 >>> from scaling_utils.laws import facts
 >>> facts.get("muen.fig1b").value
@@ -43,7 +44,7 @@ class Fact:
     inputs : mapping
         Arguments of the check.
     formula : str
-        How the figure follows from the inputs, for readers; "constant" if it does not.
+        How the figure follows from the inputs, for readers.
     check : str
         Name of the function that recomputes it.
     tolerance : str
@@ -98,11 +99,17 @@ def _pairs(printed, got) -> list[tuple[float, float]]:
 
 @cache
 def numbers() -> Mapping[str, Fact]:
-    """All published figures by id."""
+    """All published figures by id; raises ValueError where an id stands twice."""
     path = files("scaling_utils").joinpath("data", "published_numbers.csv")
+    facts: dict[str, Fact] = {}
     with path.open(encoding="utf-8", newline="") as stream:
-        rows = [_fact(row) for row in csv.DictReader(stream)]
-    return MappingProxyType({fact.id: fact for fact in rows})
+        for row in csv.DictReader(stream):
+            if row["id"] in facts:
+                raise ValueError(
+                    f"ids in published_numbers.csv must be single, got {row['id']!r} twice"
+                )
+            facts[row["id"]] = _fact(row)
+    return MappingProxyType(facts)
 
 
 def _fact(row: dict[str, str]) -> Fact:

@@ -20,20 +20,6 @@ class DeepSeekRules:
     about: About | None = field(default=None, compare=False, repr=False)
 
 
-DEEPSEEK = DeepSeekRules(
-    M=Trend(0.1715, 0.5243),
-    D=Trend(5.8316, 0.4757),
-    batch=Trend(0.2920, 0.3271),
-    learning_rate=Trend(0.3118, -0.1250),
-    about=About(
-        source="DeepSeek-AI (2024), https://arxiv.org/abs/2401.02954, Eqs. 1 and 4",
-        units="C in FLOPs; M in FLOPs per token; D and batch in tokens",
-        domain="budgets of 1e17 to 3e20 FLOPs, the authors' own corpus",
-        note="M replaces 6 N: it counts attention and leaves the vocabulary out",
-    ),
-)
-
-
 @dataclass(frozen=True)
 class StepLaw:
     """Best learning rate coefficient * N^size_exponent * D^data_exponent, best batch in D."""
@@ -59,19 +45,6 @@ class StepLaw:
         return self.batch.at(D)
 
 
-STEP_LAW = StepLaw(
-    coefficient=1.79,
-    size_exponent=-0.713,
-    data_exponent=0.307,
-    batch=Trend(0.58, 0.571),
-    about=About(
-        source="Li et al. (2025), Step Law, https://arxiv.org/abs/2503.04715",
-        units="N without the vocabulary; D and batch in tokens",
-        domain="dense and sparse language models up to about 1B parameters and 100B tokens",
-    ),
-)
-
-
 def embedding_coefficient(vocabulary: float, aspect_ratio: float) -> float:
     """gamma in N_total = N + gamma N^(1/3), gamma = vocabulary (aspect_ratio / 12)^(1/3).
 
@@ -85,10 +58,11 @@ def embedding_coefficient(vocabulary: float, aspect_ratio: float) -> float:
     return vocabulary * (number("aspect_ratio", aspect_ratio, above=0) / 12.0) ** (1 / 3)
 
 
-def total_parameters(N, gamma: float = 47491.0):
+def total_parameters(N, gamma: float):
     """Parameters with embeddings, N + gamma N^(1/3), from ``N`` without them.
 
-    The default gamma is the value in the source's own code.
+    :func:`embedding_coefficient` gives gamma; ``facts.get("pearce.NT").value`` is the value in the
+    source's own code.
 
     Source: Pearce and Song (2024), https://arxiv.org/abs/2406.12907.
     """

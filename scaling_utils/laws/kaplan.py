@@ -18,16 +18,9 @@ import numpy as np
 
 from scaling_utils._check import number, positive_array
 from scaling_utils.laws._about import About
-from scaling_utils.laws.power import PowerLaw, Trend
+from scaling_utils.laws.power import Trend
 
 PF_DAY = 1e15 * 86400.0  # FLOPs in one petaFLOP/s-day, 8.64e19
-
-_PAPER = "Kaplan et al. (2020), https://arxiv.org/abs/2001.08361"
-_DOMAIN = "768 to 1.5e9 non-embedding parameters, WebText2 up to 2.3e10 tokens, context 1024"
-
-
-def _about(where: str, units: str, note: str = "") -> About:
-    return About(f"{_PAPER}, {where}", units, _DOMAIN, note)
 
 
 @dataclass(frozen=True)
@@ -145,79 +138,6 @@ class KaplanAllocation:
         days = C / PF_DAY
         trends = {name: getattr(self, name).at(days) for name in ("N", "D", "B", "S")}
         return KaplanPlan(C=C, **trends)
-
-
-KAPLAN_SIZE = PowerLaw(
-    8.8e13, 0.076, about=_about("Eq. 1.1, Table 5", "nats per token; N without embeddings")
-)
-KAPLAN_DATA = PowerLaw(5.4e13, 0.095, about=_about("Eq. 1.2, Table 5", "nats per token; tokens"))
-KAPLAN_COMPUTE = PowerLaw(
-    3.1e8,
-    0.050,
-    about=_about("Eq. 1.3, Table 5", "nats per token; C_min in PF-days", "batch adjusted"),
-)
-KAPLAN_COMPUTE_FIXED_BATCH = PowerLaw(
-    1.6e7,
-    0.057,
-    about=_about("Table 5", "nats per token; C in PF-days", "fixed batch of 2^19 tokens"),
-)
-KAPLAN_JOINT = KaplanJoint(
-    N_c=6.4e13,
-    alpha_N=0.076,
-    D_c=1.8e13,
-    alpha_D=0.103,
-    about=_about(
-        "Eq. 4.1, Table 2",
-        "nats per token; N without embeddings; tokens",
-        "its constants are not those of the one-variable laws",
-    ),
-)
-KAPLAN_STEPS = KaplanSteps(
-    N_c=6.5e13,
-    alpha_N=0.077,
-    S_c=2.1e3,
-    alpha_S=0.76,
-    about=_about("Eq. 5.6, Table 3", "nats per token; N without embeddings; steps"),
-)
-KAPLAN_CRITICAL_BATCH = CriticalBatch(
-    2e8,
-    0.21,
-    about=_about("Eqs. 1.4 and 5.3", "tokens; loss in nats per token", "Table 5 prints 2.1e8"),
-)
-KAPLAN_CRITICAL_BATCH_TABLE_5 = CriticalBatch(
-    2.1e8,
-    0.21,
-    about=_about("Table 5, Fig. 10", "tokens; loss in nats per token", "the text prints 2e8"),
-)
-KAPLAN_ALLOCATION = KaplanAllocation(
-    N=Trend(1.3e9, 0.73),
-    D=Trend(2e10, 0.27),
-    B=Trend(2.0e6, 0.24),
-    S=Trend(5.4e3, 0.03),
-    about=_about(
-        "Table 6",
-        "C_min in PF-days; N without embeddings; D and B in tokens; S in steps",
-        "Eq. 6.7 prints D = 4e10 C^0.26; 2 C / (6 N) gives 2.2e10, which agrees with Table 6",
-    ),
-)
-KAPLAN_SIZE_FIXED_BATCH = Trend(
-    1.6e9,
-    0.88,
-    about=_about(
-        "Fig. 14 (legend)",
-        "C in PF-days; N without embeddings",
-        "a figure legend only; at fixed batch, not to be mixed with 0.73",
-    ),
-)
-
-
-def tokens_against_overfitting(N):
-    """Tokens that keep the overfitting penalty below about 0.02, D = 5e3 N^0.74 (Eq. 4.4).
-
-    ``N`` in non-embedding parameters. The joint law gives the same rule, see
-    :meth:`KaplanJoint.tokens_for_overfitting`.
-    """
-    return (5e3 * positive_array("N", N) ** 0.74)[()]
 
 
 def compute_exponent(alpha_N: float, alpha_S: float, alpha_B: float) -> float:

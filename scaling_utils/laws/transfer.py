@@ -42,23 +42,3 @@ class TransferLaw:
     def multiplier(self, D_F, N):
         """How many times more data pre-training is worth, (D_F + D_T) / D_F (Eq. 1.2)."""
         return 1.0 + self.transferred_data(D_F, N) / positive_array("D_F", D_F)
-
-
-def _about(note: str) -> About:
-    return About(
-        source="Hernandez et al. (2021), https://arxiv.org/abs/2102.01293, Eq. 1.1, Table 1",
-        units="characters; N without embeddings",
-        domain="Python code; low-data regime, D_F at most a tenth of the data N could use",
-        note=note,
-    )
-
-
-HERNANDEZ_TEXT = TransferLaw(
-    1.9e4,
-    0.18,
-    0.38,
-    about=_about("pre-trained on text; Fig. 1 says about 1000x where the law gives 475x"),
-)
-HERNANDEZ_MIX = TransferLaw(
-    2.1e5, 0.096, 0.38, about=_about("pre-trained on half text, half code other than Python")
-)

@@ -1,0 +1,134 @@
+"""Say what a chapter or a published law still lacks before it can be part of the book.
+
+    python tools/complete.py         # exit 1 if anything is missing; `make book` asks first
+
+CONTRIBUTING.md says how to add each. What can be made from the rest is made, and not asked for:
+see tools/toc.py and tools/claims.py.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import sys
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from guards_text import TEXT_GUARDS  # noqa: E402
+
+from scaling_utils.laws.facts import CERTAINTY  # noqa: E402
+
+ARXIV = re.compile(r"arxiv\.org/abs/(\d{4}\.\d{4,5})")
+CHAPTER = re.compile(r"\d\d_[a-z0-9_]+")
+
+
+def laws(root: Path = ROOT) -> list[str]:
+    """Name the laws without a source or its entry in the bibliography, or without a figure.
+
+    A law's figure is what shows that its constants were copied and its form was written
+    correctly: a row in scaling_utils/data/published_numbers.csv that names the law in its inputs.
+    """
+    data = root / "scaling_utils" / "data"
+    known = (root / "book" / "references.bib").read_text(encoding="utf-8")
+    figures = _rows(data / "published_numbers.csv")
+    named = {text for row in figures for text in _texts(json.loads(row["inputs"]))}
+    problems = []
+    for file in sorted((data / "laws").glob("*.toml")):
+        place, name = file.relative_to(root), file.stem
+        entry = tomllib.loads(file.read_text(encoding="utf-8"))
+        source, certainty = entry.get("source", ""), entry.get("certainty")
+        cited = ARXIV.findall(source)
+        if "https://" not in source or not re.search(r"\(\d{4}\)", source):
+            problems.append(
+                f'{place} has no source: write source = "Authors (year), https://..., Eq. n"'
+            )
+        if certainty not in CERTAINTY:
+            allowed = ", ".join(map(repr, CERTAINTY))
+            problems.append(f"{place}: certainty must be one of {allowed}; got {certainty!r}")
+        problems += [
+            f"{place} cites arXiv:{id}, which has no entry in book/references.bib"
+            for id in cited
+            if id not in known
+        ]
+        if name not in named:
+            problems.append(
+                f"{place} has no test: add a row to scaling_utils/data/published_numbers.csv with "
+                f'a figure that the law gives, and {{"law": "{name}", ...}} in its inputs'
+            )
+    return problems
+
+
+def _rows(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def _texts(value) -> Iterator[str]:
+    """Yield all texts in the inputs of a row."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for part in value:
+            yield from _texts(part)
+    elif isinstance(value, str):
+        yield value
+
+
+def chapters(root: Path = ROOT) -> list[str]:
+    """Name the notebooks without a row in book/chapters.csv or without one of a chapter's parts."""
+    plan = _rows(root / "book" / "chapters.csv")
+    files = Counter(row["file"] for row in plan)
+    numbers = Counter(int(row["number"]) for row in plan)
+    problems = [
+        f"book/chapters.csv has {count} rows with {what}"
+        for what, count in [*files.items(), *numbers.items()]
+        if count > 1
+    ]
+    for row in plan:
+        if not CHAPTER.fullmatch(row["file"]) or int(row["file"][:2]) != int(row["number"]):
+            problems.append(
+                f"book/chapters.csv: file must be the number {row['number']} in two digits, '_' "
+                f"and lower-case words, got {row['file']!r}"
+            )
+        problems += [
+            f"book/chapters.csv: {column} of {row['file']} is empty"
+            for column in ("part", "title", "about")
+            if not row[column]
+        ]
+    for file in sorted((root / "notebooks").glob("*.ipynb")):
+        if file.stem not in files:
+            problems.append(
+                f"{file.relative_to(root)} is in no table of contents: add its row to "
+                "book/chapters.csv (number, file, part, title, about, slides)"
+            )
+        book = nbformat.v4.reads(file.read_text(encoding="utf-8"))
+        problems += [
+            f"{file.relative_to(root)}: {problem}"
+            for guard in TEXT_GUARDS
+            for problem in guard(book)
+        ]
+    return problems
+
+
+def problems(root: Path = ROOT) -> list[str]:
+    """Return everything that is missing, one sentence each."""
+    return chapters(root) + laws(root)
+
+
+def main() -> int:
+    found = problems()
+    for problem in found:
+        print(problem, file=sys.stderr)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
