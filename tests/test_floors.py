@@ -39,7 +39,7 @@ FLOORS = {
     "notebook": 7,
     "cli": 7,
 }
-FREE = {"_check", "_lazy", "__init__"}
+FREE = {"_check", "_lazy", "_syntax", "__init__"}
 HEAVY = {
     "torch",
     "scipy",

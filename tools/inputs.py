@@ -1,0 +1,121 @@
+"""Which data some code depends on: package data, recorded studies, registered predictions.
+
+A file counts where code that is used names it in a string. Of a table that is asked for one row
+at a time, by a name that the syntax tells (`shapes.get("gpt2-small")`), only these rows count:
+`LOOKUPS` lists the functions that read no more. A table of a recorded study counts where a cell
+names the study, and the cell or the code that it uses names the table.
+"""
+
+from __future__ import annotations
+
+import ast
+import csv
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from dependencies import PACKAGE, Name, Package, Reached, strings
+
+DATA = f"{PACKAGE}/data"
+RESULTS = "results"
+# Functions whose result depends only on the rows that carry their first argument: the file, and
+# the columns in which it may stand, where a cell may list several names with semicolons.
+LOOKUPS: dict[Name, tuple[str, tuple[str, ...]]] = {
+    ("scaling_utils.hardware", "get"): (f"{DATA}/accelerators.csv", ("device", "aliases")),
+    ("scaling_utils.shapes", "get"): (f"{DATA}/transformers.csv", ("name",)),
+    ("scaling_utils.laws.facts", "get"): (f"{DATA}/published_numbers.csv", ("id",)),
+    **{
+        ("scaling_utils.notebook._registered", name): (f"{RESULTS}/registered.toml", ("id",))
+        for name in ("prediction", "registered", "verdict")
+    },
+}
+TABLES = (".csv", ".toml")
+SHORTEST = 3  # letters that must stand in a computed name before it says which study is meant
+
+
+def names_file(text: str, file: str) -> bool:
+    """Say whether a string, given as its pattern, names a file or may.
+
+    A name may stand after a path; a computed one may be that of any file of its kind.
+    """
+    last = text.rpartition("/")[2]
+    computed = ".*" in last or r"\*" in last or last.startswith(r"\.")
+    if computed:
+        return last.endswith(re.escape(Path(file).suffix))
+    return re.escape(file) in last
+
+
+def names_folder(text: str, folder: str) -> bool:
+    """Say whether one part of a path in a string, given as its pattern, is a folder's name."""
+    for part in text.split("/"):
+        if len(re.sub(r"\W", "", part)) >= SHORTEST and re.fullmatch(part, folder):
+            return True
+    return False
+
+
+class Inputs:
+    """The data that the code of some cells depends on, each with the text that counts."""
+
+    def __init__(self, package: Package, cells: ast.Module):
+        self.root = package.root
+        uses = package.used(cells)
+        seen = Reached(package, uses, lookups=LOOKUPS)
+        self.asked = seen.asked
+        self.cells = set(strings(cells))
+        own: set[str] = set()  # of the package's code
+        studies: set[str] = set()
+        for name, numbers in seen.statements.items():
+            module = package.module(name)
+            said = {text for n in numbers for text in strings(module.statements[n])}
+            own |= said
+            if {"recorded"} & (module.definitions.keys() | module.table.keys()):
+                studies |= said  # this module may name the study itself
+        self.named, self.studies = self.cells | own, self.cells | studies
+
+    def texts(self) -> dict[str, str]:
+        """Return the text that counts of each input, by the file's path and what of it."""
+        found = {file: (self.root / file).read_text(encoding="utf-8") for file in self._files()}
+        for lookup, patterns in self.asked.items():
+            file, columns = LOOKUPS[lookup]
+            if file not in found and (self.root / file).is_file():
+                for one in patterns:
+                    found[f"{file} ({_plain(one)})"] = rows(self.root / file, columns, one)
+        return found
+
+    def _files(self) -> Iterator[str]:
+        for folder in (DATA, RESULTS):
+            for file in sorted((self.root / folder).glob("*")):
+                if file.suffix in TABLES and self._named(file.name):
+                    yield f"{folder}/{file.name}"
+        for file in sorted((self.root / RESULTS).glob("*/*")):
+            folder = file.parent.name
+            asked = any(names_folder(text, folder) for text in self.studies)
+            if asked and file.suffix in TABLES and self._named(file.name):
+                yield f"{RESULTS}/{folder}/{file.name}"
+
+    def _named(self, file: str) -> bool:
+        return any(names_file(text, file) for text in self.named)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text)
+
+
+def rows(file: Path, columns: Iterable[str], text: str) -> str:
+    """Return the rows of a table that a name picks, with the names of all columns."""
+    if file.suffix == ".toml":
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+        every = [row for table in tables.values() if isinstance(table, list) for row in table]
+    else:
+        with file.open(encoding="utf-8", newline="") as stream:
+            every = list(csv.DictReader(stream))
+    asked = re.compile(text)
+    kept = [row for row in every if any(_carries(row.get(one), asked) for one in columns)]
+    return json.dumps(kept, default=str, sort_keys=True)
+
+
+def _carries(value: object, asked: re.Pattern) -> bool:
+    names = [str(value), *str(value).split(";")]
+    return any(asked.fullmatch(name) for name in names)
