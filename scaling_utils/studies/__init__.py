@@ -1,11 +1,12 @@
 """Reading recorded runs: tables, tuned cells, slices at equal compute, splits and scores.
 
 >>> from scaling_utils import studies
->>> cells = studies.cells(studies.read_rows(studies.recorded("known_entropy") / "runs.csv"))
->>> len(cells)
-75
+>>> study = studies.read("known_entropy")
+>>> len(study.rows), len(study.cells), len(study.fitted)
+(922, 112, 75)
 
-Importing this room loads neither torch nor Dask.
+A *cell* is one size at one number of tokens, with its learning rate tuned. Importing this room
+loads neither torch nor Dask.
 """
 
 from scaling_utils._lazy import attach
@@ -13,9 +14,10 @@ from scaling_utils._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "heldout": ("Score", "held_out", "score"),
-        "records": ("read_record", "read_rows", "recorded"),
+        "records": ("read_record", "read_rows", "recorded", "settings_of"),
         "slices": ("Slices", "isoflop_slices"),
+        "splits": ("Score", "Split", "held_out", "score"),
+        "study": ("Study", "read"),
         "tuning": ("Cells", "cells"),
     },
 )

@@ -9,11 +9,30 @@ them is ``sweeps.record``.
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 RESULTS = "results"  # the folder of the book's recorded studies
 # Hashes, some of which would pass for numbers.
 NAMES = ("key", "corpus", "source_corpus", "commit", "experiment_sha256", "code_sha256")
+# What jobs.csv says of a job besides its settings: how it is known, and where and how it ran.
+ABOUT = (
+    "key",
+    "experiment",
+    "seconds",
+    "device",
+    "threads",
+    "python",
+    "torch",
+    "numpy",
+    "scaling_utils",
+    "commit",
+    "dirty",
+    "command",
+    "experiment_sha256",
+    "code_sha256",
+    "begun_by_code_sha256",
+)
 
 
 def read_rows(path: str | Path) -> list[dict]:
@@ -80,3 +99,24 @@ def recorded(name: str) -> Path:
         f"name must be one of the recorded studies ({', '.join(there)}), got {name!r}; looked in "
         f"{RESULTS}/ of {package.parent}, {package}, {Path.cwd()} and above"
     )
+
+
+def settings_of(job: dict) -> dict:
+    """Return the settings of a row of ``jobs.csv`` as the job had them.
+
+    Lists and tables, which the file holds as JSON, are read; an empty cell is a setting that
+    this job was not given.
+    """
+    return {
+        name: _setting(value)
+        for name, value in job.items()
+        if name not in ABOUT and value not in ("", None)
+    }
+
+
+def _setting(value):
+    if value in ("True", "False"):
+        return value == "True"
+    if isinstance(value, str) and value[:1] in ("[", "{"):
+        return json.loads(value)
+    return value
