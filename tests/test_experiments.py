@@ -12,8 +12,7 @@ from scaling_utils.experiments.ngrams import neural_ngrams
 from scaling_utils.experiments.sequences import sequence_models
 from scaling_utils.models import GPT, NeuralNgrams
 from scaling_utils.shapes import gpt_shape
-from scaling_utils.tasks.sequences import LanguageSequences, TextSequences, sequence_task
-from scaling_utils.tasks.windows import LanguageWindows, TextWindows, window_task
+from scaling_utils.tasks import LanguageSequences, LanguageWindows, TextSequences, TextWindows
 from scaling_utils.training import checkpoint
 
 TINY = {"vocab": 8, "order": 2, "strength": 3.0}
@@ -100,7 +99,7 @@ def test_the_loss_on_a_language_is_its_entropy_plus_the_divergence():
 
 def test_repeated_windows_come_once_in_each_epoch_in_a_new_order():
     task = LanguageWindows(TINY, unique=96)
-    batches = task.batches([3], 1, 64)
+    batches = task.batches([3], 64)
     drawn = [batches(index) for index in range(6)]  # 384 windows: four epochs
     rows = torch.cat([torch.cat([x[0], y[0, :, None]], 1) for x, y in drawn]).numpy()
     epochs = [sorted(map(tuple, part)) for part in rows.reshape(4, 96, 3)]
@@ -111,7 +110,7 @@ def test_repeated_windows_come_once_in_each_epoch_in_a_new_order():
 
 
 def test_copies_see_the_same_data_and_seeds_see_their_own():
-    windows, targets = LanguageWindows(TINY).batches([0, 1], 2, 32)(0)
+    windows, targets = LanguageWindows(TINY).batches([0, 1], 32, 2)(0)
     assert windows.shape == (4, 32, 2)
     assert targets.shape == (4, 32)
     assert torch.equal(windows[0], windows[1])
@@ -167,23 +166,23 @@ def test_the_loss_at_each_place_of_a_text_leaves_out_what_is_no_target():
 
 def test_sequences_of_a_language_are_a_pure_function_of_the_index():
     task = LanguageSequences(TINY, 6)
-    inputs, targets = task.batch(300, 0, 3)  # crosses from one block of passages to the next
+    inputs, targets = task.batches(0, 300)(3)  # crosses from one block of passages to the next
     assert inputs.shape == targets.shape == (300, 6)
     assert torch.equal(inputs[:, 1:], targets[:, :-1])
-    task.batch(300, 0, 9)
-    assert torch.equal(task.batch(300, 0, 3)[0], inputs)
+    task.batches(0, 300)(9)
+    assert torch.equal(task.batches(0, 300)(3)[0], inputs)
 
 
 def test_texts_give_bytes_and_a_loss_on_both_sides():
     task = TextWindows("english", 2)
-    windows, targets = task.batches([0], 2, 16)(0)
+    windows, targets = task.batches([0], 16, 2)(0)
     assert windows.shape == (2, 16, 2)
     assert targets.max() < 256
     found = task.measure(NeuralNgrams(256, 2, 2, [0]))
     assert found["loss"] == [pytest.approx(np.log(256), rel=1e-4)]  # the output starts at zero
     assert found["loss_training_documents"] == [pytest.approx(np.log(256), rel=1e-4)]
     assert task.sha256 == text("english").sha256
-    inputs, _ = TextSequences("english", 5).batch(4, 0, 0)
+    inputs, _ = TextSequences("english", 5).batches(0, 4)(0)
     assert inputs.shape == (4, 5)
 
 
@@ -196,6 +195,14 @@ def test_texts_give_bytes_and_a_loss_on_both_sides():
         (neural_ngrams, NGRAMS | {"text": "python"}, "either 'language' or 'text'"),
         (neural_ngrams, NGRAMS | {"language": None}, "either 'language' or 'text'"),
         (neural_ngrams, NGRAMS | {"context": 2}, "one on a language has its order"),
+        (neural_ngrams, NGRAMS | {"language": None, "text": "python"}, "needs a 'context'"),
+        (
+            neural_ngrams,
+            NGRAMS | {"language": None, "text": "python", "context": 2, "unique": 8},
+            "drawn from languages only",
+        ),
+        (sequence_models, GPTS | {"text": "python"}, "either 'language' or 'text'"),
+        (sequence_models, GPTS | {"language": None}, "either 'language' or 'text'"),
         (neural_ngrams, NGRAMS | {"tokens": [512, 256]}, "rising"),
         (neural_ngrams, NGRAMS | {"rates": [float("nan")]}, "rates must be finite"),
         (sequence_models, GPTS | {"length": 2}, "length must be at least 3"),
@@ -206,12 +213,3 @@ def test_texts_give_bytes_and_a_loss_on_both_sides():
 def test_bad_jobs_are_refused(experiment, job, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         experiment(job, tmp_path)
-
-
-def test_tasks_need_one_source():
-    with pytest.raises(ValueError, match="either 'language' or 'text'"):
-        sequence_task(None, None, 8)
-    with pytest.raises(ValueError, match="needs a 'context'"):
-        window_task(None, "python", None, None)
-    with pytest.raises(ValueError, match="drawn from languages only"):
-        window_task(None, "python", 8, 64)

@@ -74,7 +74,7 @@ def test_bad_networks_are_refused(points, change, message):
 
 def test_all_functions_share_their_points_and_each_epoch_sees_each_point_once():
     task = WaveTask(2, 8, 0.0, 2.0, 5, (0, 1), 64, 32)
-    batches = task.batches(copies=2, size=16)
+    batches = task.batches((0, 1), 16, copies=2)
     seen = [batches(index) for index in range(4)]
     inputs = torch.cat([x for x, _ in seen])
     assert torch.equal(inputs.sort(0).values, task.inputs.sort(0).values)

@@ -15,8 +15,7 @@ from scaling_utils.experiments import transfers as module
 from scaling_utils.experiments.transfers import run_lengths, transfer
 from scaling_utils.models import NeuralNgrams
 from scaling_utils.sweeps import read_config
-from scaling_utils.tasks.limited import LimitedLanguage, LimitedText
-from scaling_utils.tasks.windows import table_hash
+from scaling_utils.tasks import LanguageWindows, TextWindows
 
 STUDY = Path(__file__).resolve().parent.parent / "results" / "transfer"
 LANGUAGE = {"vocab": 8, "order": 2, "strength": 3.0}
@@ -58,7 +57,7 @@ def test_rows_say_what_they_cost_and_what_they_were_trained_on(tmp_path):
         assert row["flops"] == 6 * row["N"] * (2048 + row.get("best_steps", 0) * 32)
     assert NeuralNgrams(8, 2, 8, [0]).flops_per_token == 6 * scratch[0]["N"]
     assert {row["corpus"] for row in scratch + after} == {digest(related_language(1, **LANGUAGE))}
-    assert {row["source_corpus"] for row in after} == {table_hash(**LANGUAGE)}
+    assert {row["source_corpus"] for row in after} == {digest(dirichlet_language(**LANGUAGE))}
 
 
 def digest(language):
@@ -101,7 +100,7 @@ def test_a_killed_job_goes_on_to_the_same_rows(tmp_path, monkeypatch, calls):
 
 def test_the_loss_on_a_language_is_exact():
     language = dirichlet_language(**LANGUAGE)
-    task = LimitedLanguage(language)
+    task = LanguageWindows(language, held_out=None)
 
     class Knowing:  # answers with rows of another language, one member
         members = 1
@@ -118,8 +117,8 @@ def test_the_loss_on_a_language_is_exact():
 
 
 def test_a_limited_language_repeats_its_windows():
-    task = LimitedLanguage(dirichlet_language(**LANGUAGE), unique=10)
-    batches = task.batches([3], 1, 5)
+    task = LanguageWindows(dirichlet_language(**LANGUAGE), unique=10)
+    batches = task.batches([3], 5)
     drawn = [batches(index) for index in range(6)]  # three passes
     passes = [
         sorted((*w.tolist(), t.item()) for x, y in drawn[k : k + 2]
@@ -131,7 +130,7 @@ def test_a_limited_language_repeats_its_windows():
 
 
 def test_a_limited_text_is_the_start_of_its_documents():
-    task = LimitedText("english", context=8, unique=5000)
+    task = TextWindows("english", context=8, unique=5000)
     part = task._part(1)
     assert part.size == 5000
     train = task.split.train
@@ -139,12 +138,12 @@ def test_a_limited_text_is_the_start_of_its_documents():
         place = train.offsets[train.names.index(name)]
         np.testing.assert_array_equal(part.data[start:end], train.data[place : place + end - start])
     assert task._part(2).names != part.names
-    windows, targets = task.batches([1, 2], 3, 4)(0)
+    windows, targets = task.batches([1, 2], 4, 3)(0)
     assert windows.shape == (6, 4, 8)
     assert targets.shape == (6, 4)
-    assert LimitedText("english", context=8)._part(0) is train
+    assert TextWindows("english", context=8)._part(0) is train
     with pytest.raises(ValueError, match="unique must be at most the"):
-        LimitedText("english", 8, 10**9).batches([0], 1, 4)
+        TextWindows("english", 8, 10**9).batches([0], 4)
 
 
 def test_a_text_job(tmp_path):

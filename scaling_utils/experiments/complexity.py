@@ -60,12 +60,12 @@ def task_complexity(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     hidden = [job["width"]] * job["depth"]
     model = Regressors(hidden, task.inputs.numpy(), len(members), WEIGHTS)
     optimiser = MemberAdam(model, [rate for _, rate in members])
-    trainer = Trainer(model, optimiser, task.batches(len(rates), job["batch"]))
+    trainer = Trainer(model, optimiser, task.batches(seeds, job["batch"], len(rates)))
     saved, save = resumed(folder, job)
     watch = Stopwatch(saved["seconds"] if saved else 0.0)
 
     def measure(trainer: Trainer, end: int) -> list[dict[str, Any]]:
-        losses = task.measure(model, len(rates))
+        losses = task.measure(model)["loss"]
         return [
             {
                 "N": model.total_parameters,

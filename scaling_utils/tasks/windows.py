@@ -1,8 +1,7 @@
-"""What n-gram networks side by side are trained on: windows for each seed, a held-out loss."""
+"""Windows of a language or of a text, for n-gram networks side by side."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -13,28 +12,13 @@ from torch import Tensor, nn
 from scaling_utils._check import whole
 from scaling_utils.corpora import languages, splits, texts
 from scaling_utils.corpora.windows import HeldOutWindows, Windows
-from scaling_utils.training.evaluation import evaluate
+from scaling_utils.tasks._task import Batches, side_by_side
+from scaling_utils.training.evaluation import HeldOut, evaluate
 
-CHUNK = 4096  # held-out windows at a time
+CHUNK = 4096  # held-out windows of a language at a time
+TEXT_CHUNK = 512  # and of a text
 HELD_OUT = 32_768  # held-out windows
-
-
-def window_task(language: dict | None, text: str | None, context: int | None, unique: int | None):
-    """Return the task of a job: a language by its settings, or a text by its name.
-
-    Raises
-    ------
-    ValueError : both or neither; a text without a context; a language with one.
-    """
-    if (language is None) == (text is None):
-        raise ValueError("a job needs either 'language' or 'text'")
-    if (text is None) != (context is None):
-        raise ValueError("a job on text needs a 'context'; one on a language has its order")
-    if text is not None:
-        if unique is not None:
-            raise ValueError("'unique' windows are drawn from languages only")
-        return TextWindows(text, context)
-    return LanguageWindows(language, unique)
+LARGEST = 2**14  # contexts of a language, where all of them are measured
 
 
 class LanguageWindows:
@@ -42,34 +26,41 @@ class LanguageWindows:
 
     Parameters
     ----------
-    settings : arguments of ``corpora.languages.dirichlet_language``.
+    language : a ``corpora.languages.Language``, or arguments of ``dirichlet_language``.
     unique : number of distinct training windows, which are then repeated in a new order in
         each epoch; None draws every window fresh.
-    held_out : contexts on which the loss is measured, the same ones for all networks.
+    held_out : contexts on which the loss is measured, the same ones for all networks. None
+        measures all contexts with their exact weights; there may be 2^14.
     """
 
-    def __init__(self, settings: dict, unique: int | None = None, held_out: int = HELD_OUT):
-        self.language = languages.dirichlet_language(**settings)
-        self.vocab, self.context = self.language.vocab, self.language.order
-        self.unique = None if unique is None else whole("unique", unique)
-        self.held_out = whole("held_out", held_out)
-        self.sha256 = table_hash(**settings)
-
-    def batches(self, seeds: Sequence[int], copies: int, size: int):
-        """Return index -> windows (S copies, size, c) and targets (S copies, size).
-
-        Each seed has its own data; its ``copies`` (learning rates, say) see the same.
-        """
-        draw = self._fresh if self.unique is None else self._repeated(seeds)
-
-        def batches(index: int) -> tuple[Tensor, Tensor]:
-            drawn = [draw(size, seed, index) for seed in seeds]
-            windows, targets = (
-                torch.from_numpy(np.stack(part)) for part in zip(*drawn, strict=True)
+    def __init__(
+        self,
+        language: languages.Language | dict,
+        unique: int | None = None,
+        held_out: int | None = HELD_OUT,
+    ):
+        if isinstance(language, dict):
+            language = languages.dirichlet_language(**language)
+        if held_out is None and len(language.rows) > LARGEST:
+            raise ValueError(
+                f"language must have at most {LARGEST} contexts to measure all: "
+                f"{len(language.rows)}"
             )
-            return windows.repeat_interleave(copies, 0), targets.repeat_interleave(copies, 0)
+        self.language, self.vocab, self.context = language, language.vocab, language.order
+        self.unique = None if unique is None else whole("unique", unique)
+        self.held_out = None if held_out is None else whole("held_out", held_out)
+        self.entropy, self.sha256 = language.entropy, language.sha256
 
-        return batches
+    def batches(self, seeds: int | Sequence[int], size: int, copies: int = 1) -> Batches:
+        """Return index -> windows (S copies, size, c) and targets (S copies, size)."""
+        many = [seeds] if isinstance(seeds, int) else list(seeds)
+        numbers = self._fresh if self.unique is None else self._repeated(many)
+
+        def draw(seed: int, index: int) -> tuple[Tensor, Tensor]:
+            windows, targets = numbers(size, seed, index)
+            return torch.from_numpy(windows), torch.from_numpy(targets)
+
+        return side_by_side(draw, seeds, copies)
 
     def _fresh(self, size: int, seed: int, index: int):
         return self.language.windows(size, seed, index)
@@ -93,15 +84,19 @@ class LanguageWindows:
 
         return draw
 
-    @torch.no_grad()
-    def measure(self, model: nn.Module) -> dict[str, list[float] | float]:
+    def measure(self, model: nn.Module) -> dict[str, list[float]]:
         """Return each member's loss in nats per symbol, and its standard error.
 
         The loss after each held-out context is the cross-entropy against the true row, so
         that no drawn symbol adds noise; mean loss is the source's entropy plus the mean
         Kullback-Leibler divergence. Its standard error is over contexts, which all networks
-        share; differences between networks are better known than it says.
+        share; differences between networks are better known than it says. It is 0 where all
+        contexts are measured.
         """
+        return self._all(model) if self.held_out is None else self._sampled(model)
+
+    @torch.no_grad()
+    def _sampled(self, model: nn.Module) -> dict[str, list[float]]:
         windows, _ = self.language.windows(self.held_out, 0, 0, languages.HELD_OUT)
         powers = self.vocab ** np.arange(self.context - 1, -1, -1)
         rows = torch.from_numpy(self.language.rows[windows @ powers]).float()  # (n, V)
@@ -112,12 +107,21 @@ class LanguageWindows:
             gap = row.log() - torch.log_softmax(logits, -1)  # (M, n, V)
             divergences.append((row * gap).sum(-1))  # (M, n)
         each = torch.cat(divergences, 1).double()
-        entropy = self.language.entropy
         return {
-            "loss": (entropy + each.mean(1)).tolist(),
+            "loss": (self.entropy + each.mean(1)).tolist(),
             "se": (each.std(1) / each.shape[1] ** 0.5).tolist(),
-            "entropy": entropy,
         }
+
+    @torch.no_grad()
+    def _all(self, model: nn.Module) -> dict[str, list[float]]:
+        rows = self.language.rows  # (contexts, V)
+        windows = torch.from_numpy(self.language.symbols(np.arange(len(rows))))  # (contexts, c)
+        joint = torch.from_numpy(self.language.mass[:, None] * rows).float()  # (contexts, V)
+        logits = model(windows[None].expand(model.members, -1, -1))  # (M, contexts, V)
+        known = torch.from_numpy(np.log(rows)).float()
+        gaps = joint * (known - torch.log_softmax(logits, -1))  # (M, contexts, V)
+        loss = (self.entropy + gaps.double().sum((1, 2))).tolist()
+        return {"loss": loss, "se": [0.0] * len(loss)}
 
 
 class TextWindows:
@@ -126,58 +130,71 @@ class TextWindows:
     Parameters
     ----------
     name : of the corpus. context : bytes before the target.
+    unique : bytes of documents to train on, the first ones in an order that the seed decides;
+        None takes all of them.
+    held_out : windows on which the loss is measured, about.
+    training_documents : whether it is measured on documents that were trained on, too.
     """
 
     vocab = 256
+    entropy = None
 
-    def __init__(self, name: str, context: int):
-        self.split = split_text(name)
-        self.context = whole("context", context)
+    def __init__(
+        self,
+        name: str,
+        context: int,
+        unique: int | None = None,
+        held_out: int = HELD_OUT,
+        training_documents: bool = True,
+    ):
+        self.split, self.context = split_text(name), whole("context", context)
         self.sha256 = self.split.text.sha256
+        self.unique = None if unique is None else whole("unique", unique, at_least=context + 1)
+        self.held_out, self.training_documents = whole("held_out", held_out), training_documents
 
-    def batches(self, seeds: Sequence[int], copies: int, size: int):
+    def batches(self, seeds: int | Sequence[int], size: int, copies: int = 1) -> Batches:
         """Return index -> windows (S copies, size, c) and targets (S copies, size)."""
-        drawn = [Windows(self.split.train, self.context, size, seed) for seed in seeds]
+        many = [seeds] if isinstance(seeds, int) else list(seeds)
+        drawn = {seed: Windows(self._part(seed), self.context, size, seed) for seed in many}
+        return side_by_side(lambda seed, index: drawn[seed](index), seeds, copies)
 
-        def batches(index: int) -> tuple[Tensor, Tensor]:
-            parts = zip(*(windows(index) for windows in drawn), strict=True)
-            windows, targets = (torch.stack(part) for part in parts)
-            return windows.repeat_interleave(copies, 0), targets.repeat_interleave(copies, 0)
-
-        return batches
+    def _part(self, seed: int) -> splits.Stream:
+        train = self.split.train
+        if self.unique is None:
+            return train
+        if self.unique > train.size:
+            raise ValueError(f"unique must be at most the {train.size} bytes, got {self.unique}")
+        order = np.random.default_rng(seed).permutation(len(train.names))
+        lengths = np.diff(train.offsets)[order]
+        kept = int(np.searchsorted(np.cumsum(lengths), self.unique)) + 1
+        lengths[kept - 1] -= lengths[:kept].sum() - self.unique  # the last one is cut
+        starts = train.offsets[order[:kept]]
+        pieces = [train.data[a : a + n] for a, n in zip(starts, lengths[:kept], strict=True)]
+        offsets = np.cumsum([0, *lengths[:kept]])
+        names = tuple(train.names[i] for i in order[:kept])
+        return splits.Stream(np.concatenate(pieces), offsets, names)
 
     def measure(self, model: nn.Module) -> dict[str, list[float]]:
-        """Return each member's loss in nats per byte, on held-out and on training documents.
+        """Return each member's loss in nats per byte on held-out documents, and its error.
 
-        The standard error takes documents as independent. ``loss_training_documents`` is over
-        windows spread evenly through the training documents; a run that drew D of the S windows
-        there has seen a share 1 - exp(-D/S) of them.
+        The standard error takes documents as independent. ``loss_training_documents``, if
+        asked for, is over windows spread evenly through the training documents; a run that drew
+        D of the S windows there has seen a share 1 - exp(-D/S) of them.
         """
         held_out = self._evaluated(model, self.split.held_out)
-        training = self._evaluated(model, self.split.train)
-        return {
-            "loss": held_out.loss.tolist(),
-            "se": held_out.se.tolist(),
-            "loss_training_documents": training.loss.tolist(),
-        }
+        found = {"loss": held_out.loss.tolist(), "se": held_out.se.tolist()}
+        if self.training_documents:
+            training = self._evaluated(model, self.split.train)
+            found["loss_training_documents"] = training.loss.tolist()
+        return found
 
-    def _evaluated(self, model: nn.Module, stream: splits.Stream):
-        stride = max(1, stream.size // HELD_OUT)
-        parts = HeldOutWindows(stream, self.context, CHUNK // 8, stride)
-        shape = model.members
-        return evaluate(
-            model, ((x.expand(shape, -1, -1), y.expand(shape, -1), d) for x, y, d in parts)
-        )
+    def _evaluated(self, model: nn.Module, stream: splits.Stream) -> HeldOut:
+        stride, M = max(1, stream.size // self.held_out), model.members
+        parts = HeldOutWindows(stream, self.context, TEXT_CHUNK, stride)
+        return evaluate(model, ((x.expand(M, -1, -1), y.expand(M, -1), d) for x, y, d in parts))
 
 
 @lru_cache(maxsize=2)
 def split_text(name: str) -> splits.Split:
     """Return a corpus, divided by document into nine tenths to train on and the rest."""
     return splits.split(texts.text(name))
-
-
-@lru_cache(maxsize=4)
-def table_hash(**settings) -> str:
-    """Return the SHA-256 of a language's table of probabilities."""
-    rows = languages.dirichlet_language(**settings).rows
-    return hashlib.sha256(np.ascontiguousarray(rows)).hexdigest()
