@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from scaling_utils.experiments._resuming import Stopwatch, resumed
+from scaling_utils.experiments._shared import Stopwatch, resumed, with_defaults
 from scaling_utils.models.regressors import Regressors
 from scaling_utils.tasks.waves import WaveTask
 from scaling_utils.training import MemberAdam, Trainer
@@ -24,7 +24,7 @@ DEFAULTS = {
     "held_out": 16_384,
 }
 NEEDED = {"dimension", "smoothness", "width", "seeds", "rates", "steps"}
-WEIGHTS = 0  # the seed of the initial weights, of which all networks share a part
+WEIGHTS = 0  # the seed of the initial weights
 
 _task = lru_cache(maxsize=1)(WaveTask)  # jobs that differ in width alone share their data
 
@@ -49,10 +49,7 @@ def task_complexity(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     ------
     ValueError : a key that is unknown or missing.
     """
-    unknown, missing = set(job) - NEEDED - set(DEFAULTS), NEEDED - set(job)
-    if unknown or missing:
-        raise ValueError(f"job has unknown keys {sorted(unknown)} and lacks {sorted(missing)}")
-    job = DEFAULTS | job
+    job = with_defaults(job, NEEDED, DEFAULTS)
     seeds, rates = job["seeds"], job["rates"]
     names = ("dimension", "ambient", "bend", "smoothness", "octaves")
     task = _task(*(job[name] for name in names), tuple(seeds), job["pool"], job["held_out"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from scaling_utils.experiments._resuming import Stopwatch, check_keys, resumed
+from scaling_utils.experiments._shared import Stopwatch, check_tokens, resumed, with_defaults
 from scaling_utils.models import NeuralNgrams
 from scaling_utils.tasks import LanguageWindows, Task, TextWindows
 from scaling_utils.training import MemberAdam, Trainer
@@ -47,7 +47,8 @@ def neural_ngrams(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     ------
     ValueError : a key that is unknown or missing; tokens that are not whole batches.
     """
-    job = check_keys(job, NEEDED, DEFAULTS, per_step=job.get("batch", DEFAULTS["batch"]))
+    job = with_defaults(job, NEEDED, DEFAULTS)
+    check_tokens(job, per_step=job["batch"])
     task = _task(job["language"], job["text"], job["context"], job["unique"])
     width, rates, seeds = job["width"], job["rates"], job["seeds"]
     members = [(seed, rate) for seed in seeds for rate in rates]

@@ -9,7 +9,7 @@ import torch
 
 from scaling_utils._check import member
 from scaling_utils.counting import matmul_flops, parameters
-from scaling_utils.experiments._resuming import Stopwatch, check_keys, resumed
+from scaling_utils.experiments._shared import Stopwatch, check_tokens, resumed, with_defaults
 from scaling_utils.models import GPT, LSTM
 from scaling_utils.shapes import gpt_shape
 from scaling_utils.tasks import LanguageSequences, Task, TextSequences
@@ -56,7 +56,8 @@ def sequence_models(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     ------
     ValueError : a key that is unknown or missing; tokens that are not whole batches.
     """
-    job = check_keys(job, NEEDED, DEFAULTS, per_step=job.get("batch", 0) * job.get("length", 0))
+    job = with_defaults(job, NEEDED, DEFAULTS)
+    check_tokens(job, per_step=job["batch"] * job["length"])
     task = _task(job["language"], job["text"], job["length"])
     torch.manual_seed(job["seed"])
     model, sizes = _model(job, task.vocab)

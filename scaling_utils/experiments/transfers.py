@@ -10,7 +10,7 @@ import numpy as np
 
 from scaling_utils._check import whole
 from scaling_utils.corpora.related import related_language
-from scaling_utils.experiments._resuming import Stopwatch, resumed
+from scaling_utils.experiments._shared import Stopwatch, resumed, with_defaults
 from scaling_utils.experiments.ngrams import BASE_WIDTH
 from scaling_utils.models import NeuralNgrams
 from scaling_utils.tasks import LanguageWindows, TextWindows
@@ -209,10 +209,7 @@ def _stopped(runs: list[dict], seeds, rates) -> list[dict]:
 
 
 def _checked(job: dict) -> dict:
-    unknown, missing = set(job) - NEEDED - set(DEFAULTS), NEEDED - set(job)
-    if unknown or missing:
-        raise ValueError(f"job has unknown keys {sorted(unknown)} and lacks {sorted(missing)}")
-    job = DEFAULTS | job
+    job = with_defaults(job, NEEDED, DEFAULTS)
     unique = [whole("unique", n) for n in job["unique"]]
     if not unique or sorted(set(unique)) != unique:
         raise ValueError(f"unique must be rising sizes, at least one; got {unique}")

@@ -10,16 +10,20 @@ from typing import Any
 from scaling_utils.sweeps.jobs import job_key
 
 
-def check_keys(job: dict, needed: set[str], defaults: dict, per_step: int) -> dict[str, Any]:
-    """Return the job with its defaults; raise unless its keys and its tokens are right."""
+def with_defaults(job: dict, needed: set[str], defaults: dict) -> dict[str, Any]:
+    """Return the job with its defaults; raise unless its keys are right."""
     unknown, missing = set(job) - needed - set(defaults), needed - set(job)
     if unknown or missing:
         raise ValueError(f"job has unknown keys {sorted(unknown)} and lacks {sorted(missing)}")
+    return defaults | job
+
+
+def check_tokens(job: dict, per_step: int) -> None:
+    """Raise unless the lengths of the runs are whole steps of so many tokens."""
     if per_step < 1 or any(tokens % per_step for tokens in job["tokens"]):
         raise ValueError(
             f"tokens must be multiples of the {per_step} tokens of a step: {job['tokens']}"
         )
-    return defaults | job
 
 
 def resumed(folder: Path, job: Mapping[str, Any]):
