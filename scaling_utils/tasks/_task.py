@@ -53,9 +53,10 @@ def side_by_side(
         if copies != 1:
             raise ValueError(f"copies must be 1 with a single seed, got {copies}; give seeds=[...]")
         return lambda index: draw(seeds, index)
+    each = tuple(seeds)
 
     def batches(index: int) -> tuple[Tensor, Tensor]:
-        parts = zip(*(draw(seed, index) for seed in seeds), strict=True)
+        parts = zip(*(draw(seed, index) for seed in each), strict=True)
         inputs, targets = (torch.stack(part) for part in parts)  # (S, size, ...)
         return inputs.repeat_interleave(copies, 0), targets.repeat_interleave(copies, 0)
 
