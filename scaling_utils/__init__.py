@@ -6,6 +6,17 @@ neither torch nor scipy:
 >>> import scaling_utils as su
 >>> round(su.laws.CHINCHILLA.optimal(5.76e23).tokens_per_parameter)
 59
+
+A room imports only from the floors below its own:
+
+- ``units``: work, memory and losses in the same units everywhere
+- ``laws``, ``hardware``, ``shapes``: laws as objects; accelerators; shapes of transformers
+- ``counting``, ``fitting``: parameters, FLOPs and bytes; laws from tables of runs
+- ``corpora``, ``models``, ``training``: texts and sources; what is trained; the loop
+- ``tasks``: what a model learns on, and how it is measured
+- ``studies``, ``sweeps``: reading recorded runs; the engine that makes them
+- ``experiments``: what several studies run
+- ``notebook``, ``cli``: claims, tables and figures of a chapter; the command line
 """
 
 from importlib import import_module
@@ -14,15 +25,19 @@ __version__ = "0.1.0"
 
 # Floor by floor: a room imports only from the floors before its own.
 _ROOMS = (
+    "units",
     "laws",
     "hardware",
     "shapes",
     "counting",
-    "models",
-    "training",
     "fitting",
     "corpora",
+    "models",
+    "training",
+    "tasks",
+    "studies",
     "sweeps",
+    "experiments",
     "notebook",
     "cli",
 )

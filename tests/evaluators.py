@@ -7,7 +7,7 @@ when it does, they call it.
 import math
 from statistics import fmean
 
-from scaling_utils import counting, hardware, laws, shapes
+from scaling_utils import counting, hardware, laws, shapes, units
 
 EVALUATORS = {}
 
@@ -134,7 +134,7 @@ def trend_at(law, x):
 
 @evaluator
 def pf_day():
-    return laws.PF_DAY
+    return units.PF_DAY
 
 
 @evaluator
@@ -164,7 +164,7 @@ def training_flops(N, D, flops_per_parameter_token=6):
 
 @evaluator
 def training_pf_days(**arguments):
-    return training_flops(**arguments) / laws.PF_DAY
+    return training_flops(**arguments) / units.PF_DAY
 
 
 @evaluator

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from scaling_utils import hardware
+from scaling_utils import hardware, units
 
 # clock in Hz, dense 16-bit fused multiply-adds per clock and core, cores
 DESIGNS = {
@@ -73,7 +73,7 @@ def test_reported_and_printed_memory_are_near_and_each_has_its_source():
     assert [d.name for d in devices if bool(d.memory_reported_source) != (d in known)] == []
     # No vendor prints more than there is, and GiB for GB explains all of the rest.
     ratios = {device.name: device.usable_memory() / device.memory for device in known}
-    assert {n: r for n, r in ratios.items() if not 1 <= r <= hardware.GiB / hardware.GB} == {}
+    assert {n: r for n, r in ratios.items() if not 1 <= r <= units.GIB / units.GB} == {}
 
 
 def test_memory_that_nobody_reports_is_not_guessed():

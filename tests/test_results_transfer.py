@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from scaling_utils.corpora import text
-from scaling_utils.sweeps import job_key, read_config, read_record
-from scaling_utils.sweeps.transfer import _checked, transfer
-from scaling_utils.sweeps.transfer_tasks import transfer_tasks
-from scaling_utils.sweeps.tuning import read_rows
+from scaling_utils.experiments.transfers import _checked, source_and_target, transfer
+from scaling_utils.studies import read_record
+from scaling_utils.studies.records import read_rows
+from scaling_utils.sweeps import job_key, read_config
 
 STUDY = Path(__file__).resolve().parent.parent / "results" / "transfer"
 TOLERANCE = 2e-3  # of a loss, as for the other studies
@@ -67,7 +67,7 @@ def test_the_corpora_are_those_of_the_jobs(runs):
         if job["source"]:
             source, target = texts[job["source"]], texts[job["target"]]
         else:
-            of_source, of_target = transfer_tasks(job)
+            of_source, of_target = source_and_target(job)
             source, target = of_source.sha256[:16], of_target(None).sha256[:16]
         assert found == {(target, ""), (target, source)}
 

@@ -23,14 +23,18 @@ from pathlib import Path
 import numpy as np
 
 from scaling_utils.corpora.languages import dirichlet_language
+from scaling_utils.studies.records import read_rows
 from scaling_utils.sweeps import read_config
 from scaling_utils.sweeps.tables import write_csv
-from scaling_utils.sweeps.tuning import read_rows
-from scaling_utils.sweeps.window_tasks import table_hash
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 FILE = RESULTS / "languages.csv"
 ROUNDING = 1e-9  # relative
+
+
+def table_hash(**settings) -> str:
+    """Return the SHA-256 of a language's table of probabilities."""
+    return dirichlet_language(**settings).sha256
 
 
 def of_studies() -> list[dict]:

@@ -18,9 +18,9 @@ import numpy as np
 import torch
 
 from scaling_utils.models.regressors import Regressors
-from scaling_utils.sweeps.complexity import WaveTask
 from scaling_utils.sweeps.provenance import collect_provenance
 from scaling_utils.sweeps.tables import write_csv
+from scaling_utils.tasks import WaveTask
 from scaling_utils.training import MemberAdam, Trainer, wsd
 
 BUDGETS = (300, 1200)  # optimiser steps
@@ -40,9 +40,9 @@ def held_out_losses(task: WaveTask, hidden: list[int], steps: int) -> tuple[int,
     """Train each function at each rate; return N and the losses (functions, rates)."""
     rates = RATES * len(SEEDS)
     model = Regressors(hidden, task.inputs.numpy(), len(rates), seed=0)
-    trainer = Trainer(model, MemberAdam(model, rates), task.batches(len(RATES), BATCH))
+    trainer = Trainer(model, MemberAdam(model, rates), task.batches(SEEDS, BATCH, len(RATES)))
     trainer.train(steps, wsd(steps, warmup=50, decay=0.4))
-    losses = np.reshape(task.measure(model, len(RATES)), (len(SEEDS), len(RATES)))
+    losses = np.reshape(task.measure(model)["loss"], (len(SEEDS), len(RATES)))
     return model.total_parameters, losses
 
 

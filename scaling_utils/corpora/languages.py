@@ -7,6 +7,7 @@ that any model can reach is a number, and not something to be fitted.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -68,6 +69,11 @@ class Language:
     def entropy(self) -> float:
         """The smallest possible loss, in nats per symbol."""
         return float(self.entropies[-1])
+
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of the table of probabilities; it depends on how a processor rounds."""
+        return hashlib.sha256(np.ascontiguousarray(self.rows)).hexdigest()
 
     @cached_property
     def _cumulative(self) -> tuple[np.ndarray, np.ndarray]:

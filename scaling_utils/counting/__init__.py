@@ -21,9 +21,8 @@ __getattr__, __dir__, __all__ = attach(
             "rule_flops_per_token",
             "selective_recompute_overhead",
         ),
-        "size": ("GIB", "DTYPES", "Parameters", "mlp_parameters", "parameter_bytes", "parameters"),
+        "size": ("DTYPES", "Parameters", "mlp_parameters", "parameter_bytes", "parameters"),
         "work": ("Flops", "MatmulFlops", "matmul_flops", "mlp_flops"),
-        "scaling_utils.hardware": ("GB",),
         "scaling_utils.shapes": ("Transformer",),
     },
 )

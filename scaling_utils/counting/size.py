@@ -9,12 +9,10 @@ from itertools import pairwise
 import numpy as np
 
 from scaling_utils._check import member, whole
-from scaling_utils.hardware import GiB
 from scaling_utils.shapes import Transformer, check_shape
 
 BITS = {"fp64": 64, "fp32": 32, "bf16": 16, "fp16": 16, "fp8": 8, "int8": 8, "int4": 4}
 DTYPES = tuple(BITS)
-GIB = GiB  # bytes
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def check_widths(widths: Sequence[int]) -> list[int]:
 def parameter_bytes(n: float, dtype: str = "fp32") -> float:
     """Return the bytes that ``n`` values of ``dtype`` take.
 
-    Divide by ``counting.GB`` (1e9) or ``counting.GIB`` (2**30) and say which. These are the
+    Divide by ``units.GB`` (1e9) or ``units.GIB`` (2**30) and say which. These are the
     weights alone: training adds gradients and optimizer states.
 
     Parameters

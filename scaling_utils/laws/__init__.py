@@ -8,7 +8,7 @@
 A published law is a table, ``scaling_utils/data/laws/NAME.toml``, and a constant in capitals
 here: ``kaplan-size.toml`` is ``laws.KAPLAN_SIZE``. It carries ``about``: its source, its units, and
 the runs it was fitted on. ``optimal`` always takes FLOPs; a published law in one variable takes
-the unit of its paper, and ``PF_DAY`` converts.
+the unit of its paper, and ``units.PF_DAY`` converts.
 """
 
 from scaling_utils._lazy import attach
@@ -28,7 +28,6 @@ __getattr__, __dir__, __all__ = attach(
             "total_parameters",
         ),
         "kaplan": (
-            "PF_DAY",
             "CriticalBatch",
             "KaplanAllocation",
             "KaplanJoint",

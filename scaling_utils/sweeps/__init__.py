@@ -10,6 +10,7 @@ a sweep that was killed goes on where it stopped:
 >>> rows = sweep(config.experiment, config.jobs, "study/ledger.jsonl")  # doctest: +SKIP
 
 Importing this room loads neither Dask nor torch. Linux and macOS only: the locks are POSIX's.
+The room ``studies`` reads what ``record`` has written.
 """
 
 from scaling_utils._lazy import attach
@@ -18,14 +19,11 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "config": ("Config", "ConfigError", "expand", "read_config"),
-        "heldout": ("Score", "held_out", "score"),
-        "jobs": ("find_experiment", "job_key"),
+        "jobs": ("experiments", "find_experiment", "job_key"),
         "ledger": ("Ledger", "LedgerError", "LedgerWarning", "read_ledger"),
         "provenance": ("collect_provenance",),
-        "records": ("read_record", "record", "recorded"),
+        "records": ("record",),
         "run": ("Failure", "JobsFailed", "sweep"),
-        "slices": ("Slices", "isoflop_slices"),
         "tables": ("table", "write_csv"),
-        "tuning": ("Cells", "cells", "read_rows"),
     },
 )

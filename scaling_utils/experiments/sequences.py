@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,10 @@ import torch
 
 from scaling_utils._check import member
 from scaling_utils.counting import matmul_flops, parameters
+from scaling_utils.experiments._shared import Stopwatch, check_tokens, resumed, with_defaults
 from scaling_utils.models import GPT, LSTM
-from scaling_utils.shapes import Transformer
-from scaling_utils.sweeps.experiments import Stopwatch, check_keys, resumed
-from scaling_utils.sweeps.sequence_tasks import sequence_task
+from scaling_utils.shapes import gpt_shape
+from scaling_utils.tasks import LanguageSequences, Task, TextSequences
 from scaling_utils.training import Trainer, adamw
 from scaling_utils.training.branches import train_branches
 from scaling_utils.training.mup import mup_multipliers, start_mup
@@ -29,21 +28,6 @@ DEFAULTS = {
     "mup_width": None,
     "places": False,
 }
-D_HEAD = 16
-
-
-def gpt_shape(vocab: int, context: int, d_model: int, n_layer: int) -> Transformer:
-    """Return the shape of the study's transformers: heads of 16, rotary positions, GELU."""
-    return Transformer(
-        n_layer=n_layer,
-        d_model=d_model,
-        n_head=max(1, d_model // D_HEAD),
-        vocab=vocab,
-        context=context,
-        bias=False,
-        positions="rotary",
-        tied=False,
-    )
 
 
 def sequence_models(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
@@ -72,8 +56,9 @@ def sequence_models(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     ------
     ValueError : a key that is unknown or missing; tokens that are not whole batches.
     """
-    job = check_keys(job, NEEDED, DEFAULTS, per_step=job.get("batch", 0) * job.get("length", 0))
-    task = sequence_task(job["language"], job["text"], job["length"])
+    job = with_defaults(job, NEEDED, DEFAULTS)
+    check_tokens(job, per_step=job["batch"] * job["length"])
+    task = _task(job["language"], job["text"], job["length"])
     torch.manual_seed(job["seed"])
     model, sizes = _model(job, task.vocab)
     multipliers = {}
@@ -82,7 +67,7 @@ def sequence_models(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
         start_mup(model, base)
         multipliers = mup_multipliers(model, base)
     optimiser = adamw(model, job["rate"], multipliers, weight_decay=job["weight_decay"])
-    batches = partial(task.batch, job["batch"], job["seed"])
+    batches = task.batches(job["seed"], job["batch"])
     trainer = Trainer(model, optimiser, batches, clip=job["clip"])
     saved, save = resumed(folder, job)
     watch = Stopwatch(saved["seconds"] if saved else 0.0)
@@ -96,6 +81,7 @@ def sequence_models(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
             "D": tokens,
             "flops": sizes["flops_per_token"] * tokens,
             **task.measure(model),
+            "entropy": task.entropy,
             "seed": job["seed"],
             "rate": job["rate"],
             "corpus": task.sha256,
@@ -114,6 +100,13 @@ def sequence_models(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
         save=lambda state: save(state | {"seconds": watch.seconds()}),
         saved=saved,
     )
+
+
+def _task(language: dict | None, text: str | None, length: int) -> Task:
+    """Return what a job learns on: a language by its settings, or a text by its name."""
+    if (language is None) == (text is None):
+        raise ValueError("a job needs either 'language' or 'text'")
+    return TextSequences(text, length) if text is not None else LanguageSequences(language, length)
 
 
 def _model(job: dict[str, Any], vocab: int):

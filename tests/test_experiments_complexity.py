@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from scaling_utils.experiments.complexity import task_complexity
 from scaling_utils.models.regressors import Regressors
-from scaling_utils.sweeps.complexity import WaveTask, task_complexity
 
 SMALL = {
     "dimension": 2,
@@ -69,20 +69,6 @@ def test_the_seed_alone_decides_the_start(points):
 def test_bad_networks_are_refused(points, change, message):
     with pytest.raises(ValueError, match=message):
         Regressors(**({"hidden": [4], "points": points, "members": 2} | change))
-
-
-def test_all_functions_share_their_points_and_each_epoch_sees_each_point_once():
-    task = WaveTask(2, 8, 0.0, 2.0, 5, (0, 1), 64, 32)
-    batches = task.batches(copies=2, size=16)
-    seen = [batches(index) for index in range(4)]
-    inputs = torch.cat([x for x, _ in seen])
-    assert torch.equal(inputs.sort(0).values, task.inputs.sort(0).values)
-    targets = seen[0][1]
-    assert targets.shape == (4, 16)
-    assert torch.equal(targets[0], targets[1])
-    assert not torch.equal(targets[0], targets[2])
-    assert not torch.equal(batches(4)[0], seen[0][0])
-    assert torch.equal(batches(1)[0], seen[1][0])
 
 
 def test_rows_of_a_job_and_that_they_learn(tmp_path):

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
-from scaling_utils.corpora import dirichlet_language, text
+from scaling_utils.corpora import dirichlet_language
 from scaling_utils.counting import matmul_flops, parameters
+from scaling_utils.experiments.ngrams import neural_ngrams
+from scaling_utils.experiments.sequences import sequence_models
 from scaling_utils.models import GPT, NeuralNgrams
-from scaling_utils.sweeps.ngrams import neural_ngrams
-from scaling_utils.sweeps.sequence_tasks import LanguageSequences, TextSequences, sequence_task
-from scaling_utils.sweeps.sequences import gpt_shape, sequence_models
-from scaling_utils.sweeps.window_tasks import LanguageWindows, TextWindows, window_task
+from scaling_utils.shapes import gpt_shape
 from scaling_utils.training import checkpoint
 
 TINY = {"vocab": 8, "order": 2, "strength": 3.0}
@@ -72,51 +70,6 @@ def test_the_checkpoints_of_another_job_are_refused(tmp_path):
     assert neural_ngrams(NGRAMS | {"rates": [0.02, 0.005]}, tmp_path)
 
 
-def test_the_loss_on_a_language_is_its_entropy_plus_the_divergence():
-    task = LanguageWindows(TINY, held_out=64)
-    language = task.language
-
-    class Knowing:  # answers with the true rows, one member
-        members = 1
-
-        def __call__(self, tokens):
-            contexts = tokens[0].numpy() @ np.array([8, 1])
-            return torch.from_numpy(np.log(language.rows[contexts]))[None].float()
-
-    class Ignorant(Knowing):  # knows no context
-        def __call__(self, tokens):
-            return torch.zeros(1, tokens.shape[1], 8)
-
-    found = task.measure(Knowing())
-    assert found["loss"] == [pytest.approx(language.entropy, abs=1e-6)]
-    assert found["se"] == [pytest.approx(0, abs=1e-6)]
-    # A uniform guess costs ln 8 less the row's own entropy more; averaged over contexts.
-    windows, _ = language.windows(64, 0, 0, 1)
-    rows = language.rows[windows @ np.array([8, 1])]
-    extra = np.log(8) + (rows * np.log(rows)).sum(1).mean()
-    assert task.measure(Ignorant())["loss"] == [pytest.approx(language.entropy + extra, rel=1e-5)]
-
-
-def test_repeated_windows_come_once_in_each_epoch_in_a_new_order():
-    task = LanguageWindows(TINY, unique=96)
-    batches = task.batches([3], 1, 64)
-    drawn = [batches(index) for index in range(6)]  # 384 windows: four epochs
-    rows = torch.cat([torch.cat([x[0], y[0, :, None]], 1) for x, y in drawn]).numpy()
-    epochs = [sorted(map(tuple, part)) for part in rows.reshape(4, 96, 3)]
-    assert all(epoch == epochs[0] for epoch in epochs)
-    assert not (rows[:96] == rows[96:192]).all()
-    again, _ = batches(1)  # a pure function of the index, across the end of an epoch
-    assert torch.equal(again, drawn[1][0])
-
-
-def test_copies_see_the_same_data_and_seeds_see_their_own():
-    windows, targets = LanguageWindows(TINY).batches([0, 1], 2, 32)(0)
-    assert windows.shape == (4, 32, 2)
-    assert targets.shape == (4, 32)
-    assert torch.equal(windows[0], windows[1])
-    assert not torch.equal(windows[0], windows[2])
-
-
 def test_a_gpts_rows_carry_the_exact_counts(tmp_path):
     rows = sequence_models(GPTS, tmp_path)
     shape = gpt_shape(8, 8, 16, 1)
@@ -149,43 +102,6 @@ def test_the_last_row_has_the_loss_at_each_place_where_it_is_asked_for(tmp_path)
     assert np.mean(last["by_place"]) == pytest.approx(last["loss"], abs=1e-4)
 
 
-def test_the_loss_at_each_place_of_a_text_leaves_out_what_is_no_target():
-    class OneByte(torch.nn.Module):
-        """Always says "e", with a probability of 257 in 512 against 1 in 512."""
-
-        def forward(self, tokens):
-            return torch.nn.functional.one_hot(torch.full_like(tokens, ord("e")), 256) * np.log(257)
-
-    task = TextSequences("english", 40)
-    places = np.array(task.by_place(OneByte()))
-    assert places.shape == (40,)
-    found = torch.cat([targets for _, targets, _ in task._held_out])  # (pieces, T)
-    share = ((found == ord("e")).sum(0) / (found >= 0).sum(0)).numpy()
-    np.testing.assert_allclose(places, np.log(512) - share * np.log(257), rtol=1e-5)
-
-
-def test_sequences_of_a_language_are_a_pure_function_of_the_index():
-    task = LanguageSequences(TINY, 6)
-    inputs, targets = task.batch(300, 0, 3)  # crosses from one block of passages to the next
-    assert inputs.shape == targets.shape == (300, 6)
-    assert torch.equal(inputs[:, 1:], targets[:, :-1])
-    task.batch(300, 0, 9)
-    assert torch.equal(task.batch(300, 0, 3)[0], inputs)
-
-
-def test_texts_give_bytes_and_a_loss_on_both_sides():
-    task = TextWindows("english", 2)
-    windows, targets = task.batches([0], 2, 16)(0)
-    assert windows.shape == (2, 16, 2)
-    assert targets.max() < 256
-    found = task.measure(NeuralNgrams(256, 2, 2, [0]))
-    assert found["loss"] == [pytest.approx(np.log(256), rel=1e-4)]  # the output starts at zero
-    assert found["loss_training_documents"] == [pytest.approx(np.log(256), rel=1e-4)]
-    assert task.sha256 == text("english").sha256
-    inputs, _ = TextSequences("english", 5).batch(4, 0, 0)
-    assert inputs.shape == (4, 5)
-
-
 @pytest.mark.parametrize(
     ("experiment", "job", "message"),
     [
@@ -195,6 +111,14 @@ def test_texts_give_bytes_and_a_loss_on_both_sides():
         (neural_ngrams, NGRAMS | {"text": "python"}, "either 'language' or 'text'"),
         (neural_ngrams, NGRAMS | {"language": None}, "either 'language' or 'text'"),
         (neural_ngrams, NGRAMS | {"context": 2}, "one on a language has its order"),
+        (neural_ngrams, NGRAMS | {"language": None, "text": "python"}, "needs a 'context'"),
+        (
+            neural_ngrams,
+            NGRAMS | {"language": None, "text": "python", "context": 2, "unique": 8},
+            "drawn from languages only",
+        ),
+        (sequence_models, GPTS | {"text": "python"}, "either 'language' or 'text'"),
+        (sequence_models, GPTS | {"language": None}, "either 'language' or 'text'"),
         (neural_ngrams, NGRAMS | {"tokens": [512, 256]}, "rising"),
         (neural_ngrams, NGRAMS | {"rates": [float("nan")]}, "rates must be finite"),
         (sequence_models, GPTS | {"length": 2}, "length must be at least 3"),
@@ -205,12 +129,3 @@ def test_texts_give_bytes_and_a_loss_on_both_sides():
 def test_bad_jobs_are_refused(experiment, job, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         experiment(job, tmp_path)
-
-
-def test_tasks_need_one_source():
-    with pytest.raises(ValueError, match="either 'language' or 'text'"):
-        sequence_task(None, None, 8)
-    with pytest.raises(ValueError, match="needs a 'context'"):
-        window_task(None, "python", None, None)
-    with pytest.raises(ValueError, match="drawn from languages only"):
-        window_task(None, "python", 8, 64)

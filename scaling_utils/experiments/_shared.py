@@ -1,9 +1,4 @@
-"""What a sweep can run: a job in, the rows of its recorded runs out.
-
-A job is a dictionary of plain values that says everything about its runs. One job trains
-one shape on one corpus, with all its learning rates and seeds side by side, and gives one
-row for each seed, rate and number of tokens.
-"""
+"""What experiments share: their jobs are checked, and go on where they were interrupted."""
 
 from __future__ import annotations
 
@@ -14,24 +9,21 @@ from typing import Any
 
 from scaling_utils.sweeps.jobs import job_key
 
-EXPERIMENTS = {
-    "neural_ngrams": "scaling_utils.sweeps.ngrams:neural_ngrams",
-    "sequence_models": "scaling_utils.sweeps.sequences:sequence_models",
-    "task_complexity": "scaling_utils.sweeps.complexity:task_complexity",
-    "transfer": "scaling_utils.sweeps.transfer:transfer",
-}
 
-
-def check_keys(job: dict, needed: set[str], defaults: dict, per_step: int) -> dict[str, Any]:
-    """Return the job with its defaults; raise unless its keys and its tokens are right."""
+def with_defaults(job: dict, needed: set[str], defaults: dict) -> dict[str, Any]:
+    """Return the job with its defaults; raise unless its keys are right."""
     unknown, missing = set(job) - needed - set(defaults), needed - set(job)
     if unknown or missing:
         raise ValueError(f"job has unknown keys {sorted(unknown)} and lacks {sorted(missing)}")
+    return defaults | job
+
+
+def check_tokens(job: dict, per_step: int) -> None:
+    """Raise unless the lengths of the runs are whole steps of so many tokens."""
     if per_step < 1 or any(tokens % per_step for tokens in job["tokens"]):
         raise ValueError(
             f"tokens must be multiples of the {per_step} tokens of a step: {job['tokens']}"
         )
-    return defaults | job
 
 
 def resumed(folder: Path, job: Mapping[str, Any]):

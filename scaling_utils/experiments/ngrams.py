@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from scaling_utils.experiments._shared import Stopwatch, check_tokens, resumed, with_defaults
 from scaling_utils.models import NeuralNgrams
-from scaling_utils.sweeps.experiments import Stopwatch, check_keys, resumed
-from scaling_utils.sweeps.window_tasks import window_task
+from scaling_utils.tasks import LanguageWindows, Task, TextWindows
 from scaling_utils.training import MemberAdam, Trainer
 from scaling_utils.training.branches import train_branches
 
@@ -47,14 +47,15 @@ def neural_ngrams(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     ------
     ValueError : a key that is unknown or missing; tokens that are not whole batches.
     """
-    job = check_keys(job, NEEDED, DEFAULTS, per_step=job.get("batch", DEFAULTS["batch"]))
-    task = window_task(job["language"], job["text"], job["context"], job["unique"])
+    job = with_defaults(job, NEEDED, DEFAULTS)
+    check_tokens(job, per_step=job["batch"])
+    task = _task(job["language"], job["text"], job["context"], job["unique"])
     width, rates, seeds = job["width"], job["rates"], job["seeds"]
     members = [(seed, rate) for seed in seeds for rate in rates]
     model = NeuralNgrams(task.vocab, task.context, width, [seed for seed, _ in members])
     slower = {name: BASE_WIDTH / width for name in ("w2", "w3")}
     optimiser = MemberAdam(model, [rate for _, rate in members], slower)
-    trainer = Trainer(model, optimiser, task.batches(seeds, len(rates), job["batch"]))
+    trainer = Trainer(model, optimiser, task.batches(seeds, job["batch"], len(rates)))
     saved, save = resumed(folder, job)
     watch = Stopwatch(saved["seconds"] if saved else 0.0)
 
@@ -66,8 +67,8 @@ def neural_ngrams(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
                 "N_total": model.total_parameters,
                 "D": tokens,
                 "flops": model.flops_per_token * tokens,
-                **{name: value[m] for name, value in found.items() if name != "entropy"},
-                "entropy": found.get("entropy"),
+                **{name: value[m] for name, value in found.items()},
+                "entropy": task.entropy,
                 "seed": seed,
                 "rate": rate,
                 "width": width,
@@ -86,6 +87,19 @@ def neural_ngrams(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
         save=lambda state: save(state | {"seconds": watch.seconds()}),
         saved=saved,
     )
+
+
+def _task(language: dict | None, text: str | None, context: int | None, unique: int | None) -> Task:
+    """Return what a job learns on: a language by its settings, or a text by its name."""
+    if (language is None) == (text is None):
+        raise ValueError("a job needs either 'language' or 'text'")
+    if (text is None) != (context is None):
+        raise ValueError("a job on text needs a 'context'; one on a language has its order")
+    if text is not None:
+        if unique is not None:
+            raise ValueError("'unique' windows are drawn from languages only")
+        return TextWindows(text, context)
+    return LanguageWindows(language, unique)
 
 
 def _cost(job: dict[str, Any]) -> float:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from scaling_utils._check import finite_array, number, positive_array, same_length
-from scaling_utils.laws.parametric import TRAINING_FLOPS
-from scaling_utils.sweeps.tuning import Cells
+from scaling_utils.studies.tuning import Cells
+from scaling_utils.units import TRAINING_FLOPS
 
-HELD_OUT = ("N", "D", "C")
+SHARE = 1 / 8  # of the largest compute: cells above it are held out
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,67 @@ class Score:
     cells: int
 
 
+@dataclass(frozen=True)
+class Split:
+    """A rule that says of every cell whether it is fitted, held out, or neither.
+
+    Attributes
+    ----------
+    N, D : parameters and tokens from which on cells are held out.
+    C : FLOPs above which they are.
+    shortest : tokens below which a cell is in no set: neither fitted nor scored.
+    """
+
+    N: float
+    D: float
+    C: float
+    shortest: float = 0.0
+
+    def masks(self, N, D, C) -> dict[str, np.ndarray]:
+        """Return "N", "D" and "C", the held-out sets, which overlap, and "fitted", the other
+        cells: masks of the shape of the sizes, lengths and FLOPs given."""
+        N, D, C = np.asarray(N), np.asarray(D), np.asarray(C)
+        inside = self.shortest <= D
+        found = {
+            "N": inside & (self.N <= N),
+            "D": inside & (self.D <= D),
+            "C": inside & (self.C < C),
+        }
+        return found | {"fitted": inside & ~np.any(list(found.values()), axis=0)}
+
+
+def largest_held_out(
+    cells: Cells,
+    N: float | None = None,
+    D: float | None = None,
+    share: float = SHARE,
+    *,
+    shortest: float = 0.0,
+    flops=None,
+) -> Split:
+    """Return the rule that holds out the largest size, the longest runs and the largest compute.
+
+    Parameters and errors are those of ``held_out``.
+    """
+    N = cells.N.max() if N is None else number("N", N, above=0)
+    D = cells.D.max() if D is None else number("D", D, above=0)
+    share = number("share", share, above=0, at_most=1)
+    shortest = number("shortest", shortest, at_least=0)
+    C = _flops(cells, flops)
+    split = Split(N, D, share * C.max(), shortest)
+    if not split.masks(cells.N, cells.D, C)["fitted"].any():
+        raise ValueError(
+            f"the split must leave cells to fit: none has N < {N:g}, {shortest:g} <= D < {D:g} "
+            f"and C at most {share:g} of the largest"
+        )
+    return split
+
+
 def held_out(
     cells: Cells,
     N: float | None = None,
     D: float | None = None,
-    share: float = 1 / 8,
+    share: float = SHARE,
     *,
     shortest: float = 0.0,
     flops=None,
@@ -65,25 +121,14 @@ def held_out(
     ------
     TypeError, ValueError : an argument out of range; a split that leaves no cell to fit.
     """
-    N = cells.N.max() if N is None else number("N", N, above=0)
-    D = cells.D.max() if D is None else number("D", D, above=0)
-    share = number("share", share, above=0, at_most=1)
-    shortest = number("shortest", shortest, at_least=0)
+    split = largest_held_out(cells, N, D, share, shortest=shortest, flops=flops)
+    return split.masks(cells.N, cells.D, _flops(cells, flops))
+
+
+def _flops(cells: Cells, flops) -> np.ndarray:
     C = TRAINING_FLOPS * cells.N * cells.D if flops is None else positive_array("flops", flops)
     same_length(flops=C, cells=cells.N)
-    inside = shortest <= cells.D
-    masks = {
-        "N": inside & (cells.N >= N),
-        "D": inside & (cells.D >= D),
-        "C": inside & (share * C.max() < C),
-    }
-    masks["fitted"] = inside & ~np.any(list(masks.values()), axis=0)
-    if not masks["fitted"].any():
-        raise ValueError(
-            f"the split must leave cells to fit: none has N < {N:g}, {shortest:g} <= D < {D:g} "
-            f"and C at most {share:g} of the largest"
-        )
-    return masks
+    return C
 
 
 def score(predicted, cells: Cells, masks: Mapping[str, np.ndarray]) -> dict[str, Score]:

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 
 from scaling_utils._check import whole
+from scaling_utils.corpora.related import related_language
+from scaling_utils.experiments._shared import Stopwatch, resumed, with_defaults
+from scaling_utils.experiments.ngrams import BASE_WIDTH
 from scaling_utils.models import NeuralNgrams
-from scaling_utils.sweeps.experiments import Stopwatch, resumed
-from scaling_utils.sweeps.ngrams import BASE_WIDTH
-from scaling_utils.sweeps.transfer_tasks import transfer_tasks
+from scaling_utils.tasks import LanguageWindows, TextWindows
 from scaling_utils.training import MemberAdam, Trainer
 from scaling_utils.training.branches import train_branches
 
 NEEDED = {"width", "seeds", "rates", "unique"}
+HELD_OUT = 8192  # held-out windows of a text
 DEFAULTS = {
     "language": None,
     "shared": None,
@@ -73,7 +75,7 @@ def transfer(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     """
     job = _checked(job)
     seeds, rates = job["seeds"], job["rates"]
-    source, target_of = transfer_tasks(job)
+    source, target_of = source_and_target(job)
     saved, save = resumed(folder, job)
     state = saved or {"stage": 0, "rows": [], "start": None, "inner": None, "seconds": 0.0}
     watch = Stopwatch(state["seconds"])
@@ -93,7 +95,7 @@ def transfer(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
         slower = {name: BASE_WIDTH / job["width"] for name in ("w2", "w3")}
         optimiser = MemberAdam(model, [rate for _, rate in members], slower)
         return train_branches(
-            Trainer(model, optimiser, task.batches(seeds, len(rates), job["batch"])),
+            Trainer(model, optimiser, task.batches(seeds, job["batch"], len(rates))),
             lengths,
             lambda _, end: measure(model, end),
             warmup=min(job["warmup"], lengths[0] // 8),
@@ -148,6 +150,33 @@ def transfer(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     return state["rows"]
 
 
+def source_and_target(job: dict):
+    """Return the task of the source, and a function from D_F to that of the target.
+
+    Raises
+    ------
+    ValueError : neither a language with what its relative shares nor two texts with a
+        context, or something of both.
+    """
+    language, texts = ("language", "shared"), ("source", "target", "context")
+    given = {name for name in (*language, *texts) if job[name] is not None}
+    if given == set(language):
+        how = (job[name] for name in ("shared", "relative", "kept"))
+        target = related_language(*how, **job["language"])
+        source = related_language(target.order, **job["language"])
+        every = {"held_out": None}  # context counts, with its exact weight
+        return LanguageWindows(source, **every), lambda unique: LanguageWindows(
+            target, unique, **every
+        )
+    if given == set(texts):
+        context = job["context"]
+        how = {"held_out": HELD_OUT, "training_documents": False}
+        return TextWindows(job["source"], context, **how), lambda unique: TextWindows(
+            job["target"], context, unique, **how
+        )
+    raise ValueError(f"a job needs {' and '.join(language)}, or {', '.join(texts)}; got {given}")
+
+
 def run_lengths(unique: int, batch: int, passes: list[int], steps: list[int]) -> list[int]:
     """Return the numbers of steps to try for ``unique`` windows: powers of two times the fewest.
 
@@ -180,10 +209,7 @@ def _stopped(runs: list[dict], seeds, rates) -> list[dict]:
 
 
 def _checked(job: dict) -> dict:
-    unknown, missing = set(job) - NEEDED - set(DEFAULTS), NEEDED - set(job)
-    if unknown or missing:
-        raise ValueError(f"job has unknown keys {sorted(unknown)} and lacks {sorted(missing)}")
-    job = DEFAULTS | job
+    job = with_defaults(job, NEEDED, DEFAULTS)
     unique = [whole("unique", n) for n in job["unique"]]
     if not unique or sorted(set(unique)) != unique:
         raise ValueError(f"unique must be rising sizes, at least one; got {unique}")

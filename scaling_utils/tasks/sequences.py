@@ -1,7 +1,8 @@
-"""What GPTs and LSTMs are trained on: batches of sequences, and a held-out loss."""
+"""Passages of a language or of a text, for a GPT or an LSTM."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -12,7 +13,8 @@ from torch.nn.functional import cross_entropy
 from scaling_utils._check import whole
 from scaling_utils.corpora import languages
 from scaling_utils.corpora.windows import HeldOutSequences, Sequences
-from scaling_utils.sweeps.window_tasks import split_text, table_hash
+from scaling_utils.tasks._task import Batches, side_by_side
+from scaling_utils.tasks.windows import split_text
 from scaling_utils.training.evaluation import IGNORED, evaluate
 
 PASSAGES = 1024  # drawn at a time: a passage alone costs as much as many together
@@ -20,48 +22,42 @@ HELD_OUT = 32_768  # held-out tokens
 CHUNK = 4096  # held-out tokens at a time
 
 
-def sequence_task(language: dict | None, text: str | None, length: int):
-    """Return the task of a job: a language by its settings, or a text by its name.
-
-    Raises
-    ------
-    ValueError : both or neither.
-    """
-    if (language is None) == (text is None):
-        raise ValueError("a job needs either 'language' or 'text'")
-    return TextSequences(text, length) if text is not None else LanguageSequences(language, length)
-
-
 class LanguageSequences:
     """Passages of a language of known entropy.
 
     Parameters
     ----------
-    settings : arguments of ``corpora.dirichlet_language``. length : tokens of a sequence.
+    language : a ``corpora.languages.Language``, or arguments of ``dirichlet_language``.
+    length : tokens of a sequence.
 
     Raises
     ------
     ValueError : a length that does not exceed the order, so that no place sees all it needs.
     """
 
-    def __init__(self, settings: dict, length: int):
-        self.language = languages.dirichlet_language(**settings)
-        self.vocab = self.language.vocab
-        self.length = whole("length", length, at_least=self.language.order + 1)
-        self.sha256 = table_hash(**settings)
+    def __init__(self, language: languages.Language | dict, length: int):
+        if isinstance(language, dict):
+            language = languages.dirichlet_language(**language)
+        self.language, self.vocab = language, language.vocab
+        self.length = whole("length", length, at_least=language.order + 1)
+        self.entropy, self.sha256 = language.entropy, language.sha256
         self._block = lru_cache(maxsize=2)(self._drawn)
 
     def _drawn(self, seed: int, block: int) -> np.ndarray:
         return self.language.chains(PASSAGES, self.length + 1, seed, block)
 
-    def batch(self, size: int, seed: int, index: int) -> tuple[Tensor, Tensor]:
-        """Return inputs and targets (size, length) of batch ``index``."""
-        places = np.arange(index * size, (index + 1) * size)
-        rows = [
-            self._block(seed, int(b))[p] for b, p in zip(*divmod(places, PASSAGES), strict=True)
-        ]
-        passages = torch.from_numpy(np.stack(rows))  # (B, T + 1)
-        return passages[:, :-1], passages[:, 1:]
+    def batches(self, seeds: int | Sequence[int], size: int, copies: int = 1) -> Batches:
+        """Return index -> inputs and targets (size, length), of several seeds (M, size, length)."""
+
+        def draw(seed: int, index: int) -> tuple[Tensor, Tensor]:
+            places = np.arange(index * size, (index + 1) * size)
+            rows = [
+                self._block(seed, int(b))[p] for b, p in zip(*divmod(places, PASSAGES), strict=True)
+            ]
+            passages = torch.from_numpy(np.stack(rows))  # (B, T + 1)
+            return passages[:, :-1], passages[:, 1:]
+
+        return side_by_side(draw, seeds, copies)
 
     def measure(self, model: nn.Module) -> dict[str, float]:
         """Return the loss in nats per symbol where the context is whole, and its error.
@@ -71,17 +67,15 @@ class LanguageSequences:
         standard error takes passages as independent; all networks share them.
         """
         each = self._divergences(model).mean(1)  # (n,)
-        entropy = self.language.entropy
         return {
-            "loss": entropy + each.mean().item(),
+            "loss": self.entropy + each.mean().item(),
             "se": (each.std() / len(each) ** 0.5).item(),
-            "entropy": entropy,
         }
 
     def by_place(self, model: nn.Module) -> list[float]:
         """Return the loss at each place that sees ``order`` symbols or more, the first one
         first, in nats per symbol; ``measure`` gives their mean."""
-        return (self.language.entropy + self._divergences(model).mean(0)).tolist()
+        return (self.entropy + self._divergences(model).mean(0)).tolist()
 
     @torch.no_grad()
     def _divergences(self, model: nn.Module) -> Tensor:
@@ -111,19 +105,18 @@ class TextSequences:
     """
 
     vocab = 256
+    entropy = None
 
     def __init__(self, name: str, length: int):
         self.split = split_text(name)
         self.length = whole("length", length)
         self.sha256 = self.split.text.sha256
-        self._sequences = lru_cache(maxsize=2)(self._drawn)
 
-    def _drawn(self, size: int, seed: int) -> Sequences:
-        return Sequences(self.split.train, self.length, size, seed)
-
-    def batch(self, size: int, seed: int, index: int) -> tuple[Tensor, Tensor]:
-        """Return inputs and targets (size, length) of batch ``index``."""
-        return self._sequences(size, seed)(index)
+    def batches(self, seeds: int | Sequence[int], size: int, copies: int = 1) -> Batches:
+        """Return index -> inputs and targets (size, length), of several seeds (M, size, length)."""
+        many = [seeds] if isinstance(seeds, int) else list(seeds)
+        drawn = {seed: Sequences(self.split.train, self.length, size, seed) for seed in many}
+        return side_by_side(lambda seed, index: drawn[seed](index), seeds, copies)
 
     def measure(self, model: nn.Module) -> dict[str, float]:
         """Return the loss on held-out documents in nats per byte, and its standard error.

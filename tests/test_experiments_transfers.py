@@ -6,17 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from scaling_utils.corpora import texts
 from scaling_utils.corpora.languages import dirichlet_language
 from scaling_utils.corpora.related import related_language
+from scaling_utils.experiments import transfers as module
+from scaling_utils.experiments.transfers import run_lengths, transfer
 from scaling_utils.models import NeuralNgrams
 from scaling_utils.sweeps import read_config
-from scaling_utils.sweeps import transfer as module
-from scaling_utils.sweeps.transfer import run_lengths, transfer
-from scaling_utils.sweeps.transfer_tasks import LimitedLanguage, LimitedText
-from scaling_utils.sweeps.window_tasks import table_hash
 
 STUDY = Path(__file__).resolve().parent.parent / "results" / "transfer"
 LANGUAGE = {"vocab": 8, "order": 2, "strength": 3.0}
@@ -58,7 +55,7 @@ def test_rows_say_what_they_cost_and_what_they_were_trained_on(tmp_path):
         assert row["flops"] == 6 * row["N"] * (2048 + row.get("best_steps", 0) * 32)
     assert NeuralNgrams(8, 2, 8, [0]).flops_per_token == 6 * scratch[0]["N"]
     assert {row["corpus"] for row in scratch + after} == {digest(related_language(1, **LANGUAGE))}
-    assert {row["source_corpus"] for row in after} == {table_hash(**LANGUAGE)}
+    assert {row["source_corpus"] for row in after} == {digest(dirichlet_language(**LANGUAGE))}
 
 
 def digest(language):
@@ -97,54 +94,6 @@ def test_a_killed_job_goes_on_to_the_same_rows(tmp_path, monkeypatch, calls):
     again = transfer(AFTER, tmp_path / "killed")
     for one, other in zip(whole, again, strict=True):
         assert one | {"seconds": 0} == other | {"seconds": 0}
-
-
-def test_the_loss_on_a_language_is_exact():
-    language = dirichlet_language(**LANGUAGE)
-    task = LimitedLanguage(language)
-
-    class Knowing:  # answers with rows of another language, one member
-        members = 1
-
-        def __call__(self, windows):
-            places = windows[0].numpy() @ np.array([8, 1])
-            return torch.from_numpy(np.log(other.rows[places]))[None].float()
-
-    other = related_language(1, **LANGUAGE)
-    by_hand = -(language.mass[:, None] * language.rows * np.log(other.rows)).sum()
-    assert task.measure(Knowing())["loss"][0] == pytest.approx(by_hand, rel=1e-5)
-    other = language
-    assert task.measure(Knowing())["loss"][0] == pytest.approx(language.entropy, rel=1e-5)
-
-
-def test_a_limited_language_repeats_its_windows():
-    task = LimitedLanguage(dirichlet_language(**LANGUAGE), unique=10)
-    batches = task.batches([3], 1, 5)
-    drawn = [batches(index) for index in range(6)]  # three passes
-    passes = [
-        sorted((*w.tolist(), t.item()) for x, y in drawn[k : k + 2]
-               for w, t in zip(x[0], y[0], strict=True))
-        for k in (0, 2, 4)
-    ]  # fmt: skip
-    assert passes[0] == passes[1] == passes[2]
-    assert not torch.equal(drawn[0][0], drawn[2][0])
-
-
-def test_a_limited_text_is_the_start_of_its_documents():
-    task = LimitedText("english", context=8, unique=5000)
-    part = task._part(1)
-    assert part.size == 5000
-    train = task.split.train
-    for name, start, end in zip(part.names, part.offsets, part.offsets[1:], strict=False):
-        place = train.offsets[train.names.index(name)]
-        np.testing.assert_array_equal(part.data[start:end], train.data[place : place + end - start])
-    assert task._part(2).names != part.names
-    windows, targets = task.batches([1, 2], 3, 4)(0)
-    assert windows.shape == (6, 4, 8)
-    assert targets.shape == (6, 4)
-    assert LimitedText("english", context=8)._part(0) is train
-    with pytest.raises(ValueError, match="unique must be at most the"):
-        LimitedText("english", 8, 10**9).batches([0], 1, 4)
 
 
 def test_a_text_job(tmp_path):

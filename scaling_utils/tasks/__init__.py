@@ -1,0 +1,21 @@
+"""What a model learns on: batches to train with, and a loss to be measured by. Needs torch.
+
+Every task keeps to one protocol, ``Task``: ``batches(seeds, size, copies)`` and
+``measure(model)``.
+
+- ``windows``: windows of a language or a text, for n-gram networks side by side
+- ``sequences``: passages of a language or a text, for one GPT or LSTM
+- ``waves``: functions of known smoothness on points of known dimension
+"""
+
+from scaling_utils._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "_task": ("Task",),
+        "sequences": ("LanguageSequences", "TextSequences"),
+        "waves": ("WaveTask",),
+        "windows": ("LanguageWindows", "TextWindows", "split_text"),
+    },
+)
