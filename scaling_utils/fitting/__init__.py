@@ -9,42 +9,30 @@
 (0.34, 0.28, True)
 """
 
-from scaling_utils.fitting.broken import BrokenFit, fit_broken_power_law
-from scaling_utils.fitting.coupled import CoupledFit, fit_coupled
-from scaling_utils.fitting.coupled_resampling import resample_coupled
-from scaling_utils.fitting.envelope import EnvelopeFit, fit_envelope
+from scaling_utils.fitting.broken import fit_broken_power_law
+from scaling_utils.fitting.coupled import fit_coupled
+from scaling_utils.fitting.envelope import fit_envelope
 from scaling_utils.fitting.errors import FitError, FitWarning
-from scaling_utils.fitting.groups import draw_groups
+from scaling_utils.fitting.fit import Fit, bootstrap
 from scaling_utils.fitting.interaction import Interaction, interaction
-from scaling_utils.fitting.isoflop import IsoFlopFit, fit_isoflop
-from scaling_utils.fitting.parametric import ParametricFit, fit_parametric
-from scaling_utils.fitting.power import PowerLawFit, fit_power_law
-from scaling_utils.fitting.repetition import (
-    RepetitionFit,
-    fit_repetition,
-    resample_repetition,
-)
+from scaling_utils.fitting.isoflop import fit_isoflop
+from scaling_utils.fitting.parametric import fit_parametric
+from scaling_utils.fitting.power import fit_power_law
+from scaling_utils.fitting.repetition import fit_repetition
 from scaling_utils.fitting.report import Report
-from scaling_utils.fitting.resamples import Bootstrap
-from scaling_utils.fitting.resampling import bootstrap
+from scaling_utils.fitting.resamples import Resamples
+from scaling_utils.fitting.transfer import fit_transfer
 from scaling_utils.fitting.valley import IsoFlopBias, isoflop_bias
 
 __all__ = [
-    "Bootstrap",
-    "BrokenFit",
-    "CoupledFit",
-    "EnvelopeFit",
+    "Fit",
     "FitError",
     "FitWarning",
     "Interaction",
     "IsoFlopBias",
-    "IsoFlopFit",
-    "ParametricFit",
-    "PowerLawFit",
-    "RepetitionFit",
     "Report",
+    "Resamples",
     "bootstrap",
-    "draw_groups",
     "fit_broken_power_law",
     "fit_coupled",
     "fit_envelope",
@@ -52,8 +40,7 @@ __all__ = [
     "fit_parametric",
     "fit_power_law",
     "fit_repetition",
+    "fit_transfer",
     "interaction",
     "isoflop_bias",
-    "resample_coupled",
-    "resample_repetition",
 ]
