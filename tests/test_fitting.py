@@ -204,7 +204,7 @@ def test_five_runs_are_met_exactly():
 
 def test_a_fit_says_how_it_ended():
     fit = fit_parametric(N, D, noisy())
-    assert (fit.delta, fit.space) == (1e-3, "log")
+    assert (fit.delta, fit.settings["space"]) == (1e-3, "log")
     assert fit.iterations >= 1
     assert 0 < fit.agreement <= 1
     assert "optimum reached" in fit.message
