@@ -83,8 +83,10 @@ class IsoFlopFit(Fit):
 
     def resample(self, by=None, n: int = 1000, seed: int = 0, *, strata=None, draws=None, check=0):
         """Refit resamples: see ``Fit.resample``. Unless the rows are drawn in another way, they
-        are drawn within each budget, so that every resample keeps the design. Nothing is sought
-        step by step here, so that ``check`` has nothing to check."""
+        are drawn within each budget, so that every resample keeps the design. Sizes drawn with
+        repeats hold a valley less well than all of them do: with ten sizes to a budget the errors
+        come out about a third too large. Nothing is sought step by step here, so that ``check``
+        has nothing to check."""
         if by is None and strata is None and draws is None:
             strata = np.empty(len(self.residuals), dtype=int)
             for k, rows in enumerate(self.groups):
