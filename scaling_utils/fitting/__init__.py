@@ -9,38 +9,24 @@
 (0.34, 0.28, True)
 """
 
-from scaling_utils.fitting.broken import fit_broken_power_law
-from scaling_utils.fitting.coupled import fit_coupled
-from scaling_utils.fitting.envelope import fit_envelope
-from scaling_utils.fitting.errors import FitError, FitWarning
-from scaling_utils.fitting.fit import Fit, bootstrap
-from scaling_utils.fitting.interaction import Interaction, interaction
-from scaling_utils.fitting.isoflop import fit_isoflop
-from scaling_utils.fitting.parametric import fit_parametric
-from scaling_utils.fitting.power import fit_power_law
-from scaling_utils.fitting.repetition import fit_repetition
-from scaling_utils.fitting.report import Report
-from scaling_utils.fitting.resamples import Resamples
-from scaling_utils.fitting.transfer import fit_transfer
-from scaling_utils.fitting.valley import IsoFlopBias, isoflop_bias
+from scaling_utils._lazy import attach
 
-__all__ = [
-    "Fit",
-    "FitError",
-    "FitWarning",
-    "Interaction",
-    "IsoFlopBias",
-    "Report",
-    "Resamples",
-    "bootstrap",
-    "fit_broken_power_law",
-    "fit_coupled",
-    "fit_envelope",
-    "fit_isoflop",
-    "fit_parametric",
-    "fit_power_law",
-    "fit_repetition",
-    "fit_transfer",
-    "interaction",
-    "isoflop_bias",
-]
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "broken": ("fit_broken_power_law",),
+        "coupled": ("fit_coupled",),
+        "envelope": ("fit_envelope",),
+        "errors": ("FitError", "FitWarning"),
+        "fit": ("Fit", "bootstrap"),
+        "interactions": ("Interaction", "interaction"),
+        "isoflop": ("fit_isoflop",),
+        "parametric": ("fit_parametric",),
+        "power": ("fit_power_law",),
+        "repetition": ("fit_repetition",),
+        "report": ("Report",),
+        "resamples": ("Resamples",),
+        "transfer": ("fit_transfer",),
+        "valley": ("IsoFlopBias", "isoflop_bias"),
+    },
+)
