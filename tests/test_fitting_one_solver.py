@@ -281,6 +281,23 @@ def test_what_cannot_be_held_is_refused(settings, words):
         fit_parametric(*FITS["parametric"][1], **settings)
 
 
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: fit_broken_power_law(*FITS["broken"][1], fixed={"d": 1e9}), "at most 1e"),
+        (lambda: fit_broken_power_law(*FITS["broken"][1], fixed={"f": 9.0}), "at most 5"),
+        (lambda: fit_broken_power_law(*FITS["broken"][1], fixed={"a": 0.5}), "fixed must be one"),
+        (
+            lambda: fit_repetition(ADDITIVE, *FITS["repetition"][1], fixed={"R_N_star": 1e4}),
+            r"fixed\['R_N_star'\] must be .* at most 2000",
+        ),
+    ],
+)
+def test_constants_are_not_held_outside_the_range_of_the_search(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
 # ---- intervals of the fits that had none ---------------------------------------------------
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from scaling_utils.fitting._broken import PARAMETERS, Broken
+from scaling_utils._check import member, number
+from scaling_utils.fitting._broken import NARROWEST, PARAMETERS, STEEPEST, WIDEST, Broken
 from scaling_utils.fitting._held import Scale, hold
 from scaling_utils.fitting._other_reports import broken_evidence
 from scaling_utils.fitting._search import search
@@ -96,7 +97,7 @@ def fit_broken_power_law(
         middle=middle,
         target=np.log(y),
         weights=weights,
-        held=hold(_scales(middle), _inside(fixed, middle), ()),
+        held=hold(_scales(), _inside(fixed, x, middle), ()),
     )
     found = search(model, delta)
     say("fit_broken_power_law", found)
@@ -108,18 +109,20 @@ def fit_broken_power_law(
     )
 
 
-def _inside(fixed: dict[str, float], middle: float) -> dict[str, float]:
-    """Return the values in the solver's unit of x."""
-    known = ("c0", "c", "d", "f")
-    for name in fixed:
-        if name not in known:
-            raise ValueError(f"fixed must name {', '.join(map(repr, known))}, got {name!r}")
-    if "d" in fixed:
-        return {**fixed, "d": fixed["d"] / np.exp(middle)}
-    return fixed
+def _inside(fixed: dict[str, float], x: np.ndarray, middle: float) -> dict[str, float]:
+    """Return the values in the solver's unit of x, if they lie where the search may go."""
+    steep = (-STEEPEST, STEEPEST)
+    known = {"c0": steep, "c": steep, "d": (x.min(), x.max()), "f": (NARROWEST, WIDEST)}
+    out = {}
+    for name, value in fixed.items():
+        least, most = known[member("fixed", name, known)]
+        out[name] = number(f"fixed[{name!r}]", value, at_least=float(least), at_most=float(most))
+    if "d" in out:
+        out["d"] /= np.exp(middle)
+    return out
 
 
-def _scales(middle: float) -> dict[str, Scale]:
+def _scales() -> dict[str, Scale]:
     """Return how the constants follow from log a, log b mid-design, c0, c, log d and log f."""
     logs = {"a": True, "b": True, "c0": False, "c": False, "d": True, "f": True}
     return {name: Scale(k, log, {k: 1.0}) for k, (name, log) in enumerate(logs.items())}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scaling_utils._check import number
 from scaling_utils.fitting._held import Scale, hold
 from scaling_utils.fitting._joint import Joint
 from scaling_utils.fitting._other_reports import repetition_evidence
@@ -183,6 +184,8 @@ def fit_repetition(
     if (D == U).all():
         raise ValueError("D must exceed U in some run, or nothing is repeated")
     fixed, tie = dict(fixed or {}), tuple(tie)
+    for name in set(fixed) & set(PARAMETERS):
+        number(f"fixed[{name!r}]", fixed[name], at_least=LOWEST, at_most=HIGHEST)
     usable = np.minimum(N, law.optimal_for_tokens(U).N)
     scales = {name: Scale(k, True, {k: 1.0}) for k, name in enumerate(PARAMETERS)}
     model = Repetition(
