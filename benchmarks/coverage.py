@@ -61,9 +61,8 @@ def cover(N, D, tables: int, wrong: float, noise: float, rng) -> tuple[dict[str,
         resamples = bootstrap(fit_parametric(N, D, loss), RESAMPLES, seed=10**6 + number, check=0)
         failed += int((~resamples.converged).sum())
         for method in METHODS:
-            intervals = resamples.interval(0.95, method)
             # An interval that the resamples do not bound holds everything.
-            bounds = [intervals[name] or (-np.inf, np.inf) for name in NAMES]
+            bounds = [resamples.interval(name, 0.95, method) or (-np.inf, np.inf) for name in NAMES]
             low, high = np.array(bounds).T
             hits[method] += (low <= TRUTH) & (high >= TRUTH)
     return {method: count / tables for method, count in hits.items()}, failed

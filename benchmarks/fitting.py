@@ -213,13 +213,13 @@ def main() -> int:
     compare_fit(logs, fit, seconds)
 
     indices = np.random.default_rng(0).integers(0, len(loss), (RESAMPLES, len(loss)))
-    ours, resamples = timed(lambda: bootstrap(fit, indices=indices), 3)
+    ours, resamples = timed(lambda: bootstrap(fit, draws=indices), 3)
     goal("4,000 resamples", f"{ours:.2f} s", "< 15 s", ours < 15)
     published, loop = compare_bootstrap(logs, fit, ours, indices, resamples.objective)
     goal("against the published bootstrap", f"{published:.0f} x", ">= 100 x", published >= 100)
     goal("against the least_squares loop", f"{loop:.0f} x", ">= 10 x", loop >= 10)
 
-    checked = bootstrap(fit, indices=indices, check=CHECKED)
+    checked = bootstrap(fit, draws=indices, check=CHECKED)
     print(f"\n{checked.checked} random resamples fitted again from scratch: {checked.missed} lower")
     converged = resamples.converged.mean()
     print(f"resamples that converged: {converged:.2%}")

@@ -42,7 +42,7 @@ def main() -> int:
     start = time.process_time()
     found = bootstrap(fit, resamples)
     print(f"after {found.n:,} resamples {peak():.2f} GiB, {time.process_time() - start:.0f} s")
-    print(f"alpha {fit.law.alpha:.5f}, 95 % {found.intervals['alpha']}; notes: {found.notes}")
+    print(f"alpha {fit.law.alpha:.5f}, 95 % {found.interval('alpha')}; notes: {found.notes}")
     met = peak() < GOAL
     print(f"  {'PASS' if met else 'FAIL'}  peak {peak():.2f} GiB, goal below {GOAL:g} GiB")
     return 0 if met else 1

@@ -405,7 +405,7 @@ def test_intervals_are_the_outer_fortieths_of_the_resamples(tmp_path, capsys):
     path.write_text(as_csv("N,D,loss", N, D, loss))
     result = fitted(capsys, str(path), "--bootstrap", "200", "--seed", "3", "--budget", "1e21")
     drawn = fitting.bootstrap(fitting.fit_parametric(N, D, loss), n=200, seed=3)
-    laws = drawn.laws()
+    laws = drawn.laws
     for name in ("E", "A", "B", "alpha", "beta", "a"):
         values = np.sort([getattr(law, name) for law in laws])
         # Linear between order statistics: 0.025 and 0.975 of the way along 200 values.

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from scaling_utils.fitting import FitError, FitWarning, fit_parametric
+from scaling_utils.fitting._additive import additive
+from scaling_utils.fitting._penalty import huber
 from scaling_utils.fitting._search import search
 from scaling_utils.fitting._solver import minimise
-from scaling_utils.fitting._table import huber, make_table
 from scaling_utils.laws import ParametricLaw
 
 TRUTH = ParametricLaw(E=1.7, A=400.0, B=300.0, alpha=0.34, beta=0.30)
@@ -33,7 +34,7 @@ def noisy(seed=0, noise=0.01):
 
 def test_reaches_the_optimum_of_the_epoch_table():
     fit = fit_parametric(*tables.epoch_chinchilla())
-    assert len(fit.loss) == 240
+    assert len(fit.data["loss"]) == 240
     assert fit.converged
     assert fit.objective <= 0.00101827404
     found, tolerance = values(fit.law), [2e-4, 3e-3, 5e-3, 2e-4, 2e-4]
@@ -203,7 +204,7 @@ def test_five_runs_are_met_exactly():
 
 def test_a_fit_says_how_it_ended():
     fit = fit_parametric(N, D, noisy())
-    assert (fit.delta, fit.space) == (1e-3, "log")
+    assert (fit.delta, fit.settings["space"]) == (1e-3, "log")
     assert fit.iterations >= 1
     assert 0 < fit.agreement <= 1
     assert "optimum reached" in fit.message
@@ -243,8 +244,8 @@ def test_a_loss_that_ignores_the_tokens_is_refused():
 
 
 def test_a_solver_that_runs_out_of_steps_says_so():
-    table = make_table((N, D), noisy(), log=True)
-    found = search(table, 1e-3, ("A/N^alpha", "B/D^beta"))
+    table = additive((N, D), noisy(), ("A/N^alpha", "B/D^beta"), log=True)
+    found = search(table, 1e-3)
     far = found.theta + np.array([0.5, -0.5, 0.5, 0.2, -0.1])
     assert not minimise(far[None], table, 1e-3, iterations=2).converged[0]
     assert minimise(far[None], table, 1e-3).objective[0] == pytest.approx(found.objective * 1e3)

@@ -8,7 +8,6 @@ import tables
 from scipy.special import ndtri
 
 from scaling_utils.fitting import (
-    FitError,
     FitWarning,
     bootstrap,
     fit_parametric,
@@ -38,13 +37,13 @@ def published():
     fit = fit_parametric(*tables.epoch_chinchilla())
     legacy = np.random.RandomState(42)  # its stream defines the published resamples
     indices = np.array([legacy.choice(np.arange(240), 240) for _ in range(4000)])
-    return bootstrap(fit, indices=indices)
+    return bootstrap(fit, draws=indices)
 
 
 def test_published_standard_errors(published):
     assert published.converged.all()
     assert published.missed == 0
-    errors = [published.standard_errors[name] for name in PARAMETERS]
+    errors = [published.se(name) for name in PARAMETERS]
     # One of the 4,000 has an optimum lower than the one that the figure for B was made with.
     assert errors == pytest.approx([0.02566, 124.49, 1293.17, 0.01540, 0.02059], rel=2e-2)
 
@@ -58,28 +57,28 @@ def test_published_intervals(published):
         "beta": (0.331, 0.415),
     }
     for name, bounds in expected.items():
-        assert published.intervals[name] == pytest.approx(bounds, rel=2e-3)
+        assert published.interval(name) == pytest.approx(bounds, rel=2e-3)
 
 
 def test_every_resample_is_at_the_optimum_of_its_own_rows():
     rng = np.random.default_rng(3)
     indices = rng.integers(0, len(N), size=(12, len(N)))
-    resamples = bootstrap(FIT, indices=indices, check=0)
+    resamples = bootstrap(FIT, draws=indices, check=0)
     for rows, sample, objective in zip(
         indices, resamples.samples, resamples.objective, strict=True
     ):
-        alone = fit_parametric(FIT.N[rows], FIT.D[rows], FIT.loss[rows])
+        alone = fit_parametric(*(values[rows] for values in FIT.data.values()))
         law = [getattr(alone.law, name) for name in (*PARAMETERS, "a")]
         assert sample == pytest.approx(law, rel=1e-5)
         assert objective == pytest.approx(alone.objective, rel=1e-9)
 
 
 def test_a_resample_of_all_rows_once_is_the_fit():
-    once = bootstrap(FIT, indices=[np.arange(len(N))] * 2)
+    once = bootstrap(FIT, draws=[np.arange(len(N))] * 2)
     law = [getattr(FIT.law, name) for name in (*PARAMETERS, "a")]
     assert once.samples[0] == pytest.approx(law, rel=1e-7)
-    assert once.standard_errors["alpha"] == pytest.approx(0, abs=1e-9)
-    assert (once.kind, once.names) == ("indices", (*PARAMETERS, "a"))
+    assert once.se("alpha") == pytest.approx(0, abs=1e-9)
+    assert (once.kind, once.names) == ("given", (*PARAMETERS, "a"))
 
 
 def test_the_seed_decides():
@@ -90,18 +89,18 @@ def test_the_seed_decides():
 
 def test_intervals_widen_with_the_level_and_hold_the_fit():
     resamples = bootstrap(FIT, n=300)
-    assert resamples.intervals == resamples.interval(0.95, "percentile")
+    assert resamples.interval("E") == resamples.interval("E", 0.95, "percentile")
     for method in ("percentile", "bca"):
-        narrow, wide = (resamples.interval(level, method) for level in (0.5, 0.99))
         for name in PARAMETERS:
-            assert wide[name][0] < narrow[name][0] < narrow[name][1] < wide[name][1]
-            assert wide[name][0] < getattr(FIT.law, name) < wide[name][1]
+            narrow, wide = (resamples.interval(name, level, method) for level in (0.5, 0.99))
+            assert wide[0] < narrow[0] < narrow[1] < wide[1]
+            assert wide[0] < getattr(FIT.law, name) < wide[1]
 
 
 def test_basic_interval_mirrors_the_percentile_interval():
     resamples = bootstrap(FIT, n=50, check=0)
-    low, high = resamples.interval(method="percentile")["E"]
-    assert resamples.interval(method="basic")["E"] == pytest.approx(
+    low, high = resamples.interval("E", method="percentile")
+    assert resamples.interval("E", method="basic") == pytest.approx(
         (2 * FIT.law.E - high, 2 * FIT.law.E - low)
     )
 
@@ -129,40 +128,58 @@ def test_bca_moves_with_the_bias():
 )
 def test_level_out_of_range(level, words):
     with pytest.raises(ValueError, match=f"level must be .*{words}"):
-        bootstrap(FIT, n=10, check=0).interval(level)
+        bootstrap(FIT, n=10, check=0).interval("E", level)
 
 
 def test_unknown_interval():
     with pytest.raises(ValueError, match="method must be one of 'percentile', 'basic', 'bca'"):
-        bootstrap(FIT, n=10, check=0).interval(method="t")
+        bootstrap(FIT, n=10, check=0).interval("E", method="t")
 
 
 def test_strata_keep_their_sizes():
     """With one stratum per run nothing can vary; with one for all runs it is the case bootstrap."""
-    alone = bootstrap(FIT, n=5, kind="stratified", strata=np.arange(len(N)), check=0)
-    assert alone.standard_errors["alpha"] == pytest.approx(0, abs=1e-9)
-    together = bootstrap(FIT, n=20, kind="stratified", strata=np.zeros(len(N)), check=0)
+    alone = bootstrap(FIT, n=5, strata=np.arange(len(N)), check=0)
+    assert alone.se("alpha") == pytest.approx(0, abs=1e-9)
+    together = bootstrap(FIT, n=20, strata=np.zeros(len(N)), check=0)
     assert (together.samples == bootstrap(FIT, n=20, check=0).samples).all()
 
 
 def test_laws_of_the_resamples_carry_into_a_plan():
     resamples = bootstrap(FIT, n=10, check=0)
-    exponents = [law.a for law in resamples.laws()]
+    exponents = [law.a for law in resamples.laws]
     assert exponents == pytest.approx(resamples.samples[:, 5].tolist())
+    assert resamples.values(lambda law: law.a) == pytest.approx(resamples.values("a"))
 
 
-def test_a_power_law_is_resampled_too_but_has_no_parametric_law():
+def test_an_interval_of_a_curve_is_that_of_each_of_its_points():
+    resamples = bootstrap(FIT, n=60, check=0)
+    sizes = np.geomspace(1e8, 1e10, 6).reshape(2, 3)
+    for method in ("percentile", "basic", "bca"):
+        low, high = resamples.interval(lambda law: law.loss(sizes, 1e11), method=method)
+        assert low.shape == high.shape == (2, 3)
+        one = resamples.interval(lambda law: law.loss(sizes[1, 2], 1e11), method=method)
+        assert (low[1, 2], high[1, 2]) == pytest.approx(one, rel=1e-12)
+
+
+@pytest.mark.parametrize("method", ["percentile", "basic", "bca"])
+def test_a_name_and_a_function_that_says_the_same_have_one_interval(method):
+    resamples = bootstrap(FIT, n=60, check=0)
+    by_name = resamples.interval("a", method=method)
+    assert resamples.interval(lambda law: law.a, method=method) == pytest.approx(by_name)
+    assert resamples.se(lambda law: law.a) == pytest.approx(resamples.se("a"))
+
+
+def test_a_power_law_is_resampled_too():
     x = np.geomspace(1e6, 1e10, 20)
     y = (2 + 300 * x**-0.3) * np.exp(0.01 * np.random.default_rng(0).normal(size=20))
     resamples = bootstrap(fit_power_law(x, y), n=200)
     assert resamples.names == ("c", "a", "b")
-    low, high = resamples.intervals["b"]
+    low, high = resamples.interval("b")
     assert low < 0.3 < high
-    with pytest.raises(FitError, match="parametric fits"):
-        resamples.laws()
+    assert resamples.interval(lambda law: law.alpha) == pytest.approx((low, high))
     fixed = bootstrap(fit_power_law(x, y, offset=2.0), n=200)
     assert fixed.names == ("a", "b")
-    assert fixed.standard_errors["b"] < resamples.standard_errors["b"]
+    assert fixed.se("b") < resamples.se("b")
 
 
 def test_rows_that_hardly_determine_the_law_are_reported():
@@ -173,16 +190,19 @@ def test_rows_that_hardly_determine_the_law_are_reported():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FitWarning)
         resamples = bootstrap(fit_parametric(N[rows], D[rows], loss), n=100)
-    with pytest.raises(FitError, match=r"of 100 resamples have no law") as error:
-        resamples.laws()
-    assert len(error.value.partial["resamples"]) > 0
+    lost = [law is None for law in resamples.laws]
+    assert 0 < sum(lost) == (~resamples.lawful).sum()
+    assert any(f"{sum(lost)} of 100 resamples have no law" in note for note in resamples.notes)
+    values = resamples.values(lambda law: law.optimal(1e21).N)
+    assert np.isnan(values[lost]).all()
+    assert np.isfinite(values[~np.array(lost)]).all()
 
 
 def test_no_noise_no_spread():
     fit = fit_of(noise=0.0)
     resamples = bootstrap(fit, n=50)
     assert resamples.converged.all()
-    assert max(resamples.standard_errors[name] for name in ("E", "alpha", "beta")) < 1e-6
+    assert max(resamples.se(name) for name in ("E", "alpha", "beta")) < 1e-6
 
 
 @pytest.mark.slow
@@ -194,7 +214,7 @@ def test_intervals_cover_the_truth():
     truth = np.array([getattr(TRUTH, name) for name in PARAMETERS])
     hits = np.zeros(5)
     for seed in range(40):
-        intervals = bootstrap(fit_of(seed), n=200, seed=seed, check=0).intervals
-        low, high = np.array([intervals[name] for name in PARAMETERS]).T
+        resamples = bootstrap(fit_of(seed), n=200, seed=seed, check=0)
+        low, high = np.array([resamples.interval(name) for name in PARAMETERS]).T
         hits += (low <= truth) & (truth <= high)
     assert (hits >= 34).all()

@@ -67,8 +67,13 @@ def test_residuals_are_predicted_less_observed_logs():
 
 
 def test_says_when_it_stopped_before_the_minimum(monkeypatch):
-    monkeypatch.setattr("scaling_utils.fitting.broken._LAST", 1)
-    monkeypatch.setattr("scaling_utils.fitting.broken._FIRST", 1)
+    from scaling_utils.fitting import _search, _solver
+
+    def stops(*args, **settings):
+        return _solver.descend(*args, **settings | {"iterations": 1})
+
+    monkeypatch.setattr(_search, "descend", stops)
+    monkeypatch.setattr(_search, "MOST_STEPS", 1)
     y = (1 + 30 * X**-0.4) * np.exp(0.01 * np.random.default_rng(2).normal(size=X.size))
     with pytest.warns(FitWarning, match="fit_broken_power_law"):
         fit = fit_broken_power_law(X, y)

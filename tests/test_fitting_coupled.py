@@ -10,9 +10,7 @@ from scaling_utils.fitting import (
     FitWarning,
     fit_coupled,
     fit_parametric,
-    resample_coupled,
 )
-from scaling_utils.fitting._coupled import slopes
 from scaling_utils.laws import CoupledLaw, ParametricLaw
 
 SIZES, LENGTHS = np.geomspace(1e3, 1e6, 7), np.geomspace(1e5, 1e8, 6)
@@ -140,7 +138,7 @@ def test_more_freedom_never_fits_worse(seed):
 def test_what_is_fixed_stays_fixed():
     fit = fit_coupled(N, D, noisy(TRUTH), q=2.0, E=1.4)
     assert (fit.law.q, fit.law.E) == (pytest.approx(2.0), 1.4)
-    assert fit.fixed == {"q": 2.0, "E": 1.4}
+    assert fit.settings["fixed"] == {"q": 2.0, "E": 1.4}
 
 
 def test_recovers_kaplans_law_with_no_offset():
@@ -167,9 +165,9 @@ def test_order_and_units_do_not_matter():
 
 
 def test_the_derivatives_are_those_of_the_residuals():
-    rows = fit_coupled(N, D, noisy(TRUTH)).rows
+    rows = fit_coupled(N, D, noisy(TRUTH)).found.model
     theta = np.array([[0.3, -1.0, -0.7, 0.45, 0.4, 0.9], [-2.0, 0.1, 0.2, 0.7, 0.2, -0.4]])
-    _, jac, *_ = slopes(theta, rows)
+    _, jac, *_ = rows.slopes(theta)
     for k in range(6):
         step = np.zeros(6)
         step[k] = 1e-5
@@ -192,7 +190,7 @@ def test_a_resample_is_a_fit_of_its_rows():
     fit = fit_coupled(N, D, loss)
     widths = np.array([0, 1, 1, 2, 4, 5, 6])  # one twice, one not at all
     index = np.concatenate([np.flatnonzero(SIZES[w] == N) for w in widths])
-    row = resample_coupled(fit, [index])[0]
+    row = fit.resample(draws=[index]).columns[0]
     alone = fit_coupled(N[index], D[index], loss[index])
     law = CoupledLaw(*row)
     np.testing.assert_allclose(law.loss(N, D), alone.law.loss(N, D), rtol=1e-5)
@@ -200,7 +198,7 @@ def test_a_resample_is_a_fit_of_its_rows():
 
 def test_the_resample_with_every_run_once_is_the_fit():
     fit = fit_coupled(N, D, noisy(TRUTH, 8))
-    row = resample_coupled(fit, [np.arange(N.size)])[0]
+    row = fit.resample(draws=[np.arange(N.size)]).columns[0]
     np.testing.assert_allclose(
         row, [getattr(fit.law, n) for n in ("E", "A", "B", "alpha", "beta", "q")], rtol=1e-5
     )
@@ -209,7 +207,7 @@ def test_the_resample_with_every_run_once_is_the_fit():
 def test_resamples_cover_the_truth():
     fit = fit_coupled(N, D, noisy(TRUTH, 9))
     rng = np.random.default_rng(0)
-    samples = resample_coupled(fit, rng.integers(0, N.size, (200, N.size)))
+    samples = fit.resample(draws=rng.integers(0, N.size, (200, N.size))).columns
     low, high = np.quantile(samples, [0.025, 0.975], axis=0)
     truth = np.array([1.5, 20.0, 90.0, 0.45, 0.40, 2.5])
     assert ((low < truth) & (truth < high)).sum() >= 5
@@ -228,12 +226,7 @@ def test_resamples_cover_the_truth():
 def test_refuses_bad_resamples(index, message):
     fit = fit_coupled(N, D, TRUTH.loss(N, D))
     with pytest.raises(ValueError, match=message):
-        resample_coupled(fit, index)
-
-
-def test_resamples_only_its_own_fits():
-    with pytest.raises(TypeError, match="CoupledFit"):
-        resample_coupled(fit_parametric(N, D, ADDITIVE.loss(N, D)), [np.arange(N.size)])
+        fit.resample(draws=index)
 
 
 # ---- bad input ----------------------------------------------------------------------------

@@ -6,7 +6,6 @@ import pytest
 from scaling_utils.fitting import (
     FitError,
     bootstrap,
-    draw_groups,
     fit_broken_power_law,
     fit_coupled,
     fit_envelope,
@@ -92,9 +91,9 @@ MASKED = [
     ("values", lambda m: interaction(N, D, m(LOSS))),
     ("points", lambda m: two_nearest_neighbours(m(np.eye(5)))),
     ("reached", lambda m: effective_data(X, Y, m(Y))),
-    ("groups", lambda m: draw_groups(m(N))),
-    ("strata", lambda m: bootstrap(FIT, kind="stratified", strata=m(N))),
-    ("indices", lambda m: bootstrap(FIT, indices=[m(np.arange(25))])),
+    ("by", lambda m: FIT.resample(by=m(N))),
+    ("strata", lambda m: bootstrap(FIT, strata=m(N))),
+    ("draws", lambda m: bootstrap(FIT, draws=[m(np.arange(25))])),
 ]
 
 
@@ -110,8 +109,8 @@ def test_masked_rows_are_refused_by_every_fit(name, call):
 
 
 def test_a_label_must_not_be_missing():
-    with pytest.raises(ValueError, match="groups must not be missing, got none at index 1"):
-        draw_groups([1.0, np.nan, 2.0, 3.0])
+    with pytest.raises(ValueError, match="by must not be missing, got none at index 2"):
+        FIT.resample(by=spoilt(N, np.nan))
 
 
 def test_isoflop_refuses_a_budget_with_one_loss():
@@ -239,23 +238,21 @@ def test_an_envelope_won_by_one_size_is_no_power_law():
         (lambda: bootstrap(FIT, n=1), "n must be at least 2, got 1"),
         (lambda: bootstrap(FIT, n=10, seed=-1), "seed must be at least 0, got -1"),
         (lambda: bootstrap(FIT, n=10, check=-1), "check must be at least 0, got -1"),
-        (lambda: bootstrap(FIT, n=10, kind="wild"), "'case', 'stratified'; got 'wild'"),
-        (lambda: bootstrap(FIT, n=10, kind="stratified"), r"one label per row.* got none"),
-        (lambda: bootstrap(FIT, n=10, strata=N), "strata must be left out"),
+        (lambda: FIT.resample(by=N, strata=N), "by, strata and draws must not be given together"),
         (
-            lambda: bootstrap(FIT, kind="stratified", strata=N[1:]),
+            lambda: bootstrap(FIT, strata=N[1:]),
             r"strata must .* shape \(25,\), got \(24,\)",
         ),
         (
-            lambda: bootstrap(FIT, indices=[[0, 1]]),
+            lambda: bootstrap(FIT, draws=[[0, 1]]),
             "at least 5 distinct rows in each resample, got 2",
         ),
-        (lambda: bootstrap(FIT, indices=[]), "indices must hold at least one resample"),
+        (lambda: bootstrap(FIT, draws=[]), "draws must hold at least one resample"),
         (
-            lambda: bootstrap(FIT, indices=np.full((2, 25), 25)),
-            "indices must be whole numbers from 0 to 24, got values from 25 to 25",
+            lambda: bootstrap(FIT, draws=np.full((2, 25), 25)),
+            "draws must be whole numbers from 0 to 24, got values from 25 to 25",
         ),
-        (lambda: bootstrap(FIT, indices=np.full((2, 25), 0.5)), "indices must be whole numbers"),
+        (lambda: bootstrap(FIT, draws=np.full((2, 25), 0.5)), "draws must be whole numbers"),
     ],
 )
 def test_options_out_of_range(call, words):
@@ -270,9 +267,7 @@ def test_delta_must_be_a_number(bad):
 
 
 def test_bootstrap_needs_a_fit():
-    with pytest.raises(
-        TypeError, match="fit must be a ParametricFit or a PowerLawFit, got Parametric"
-    ):
+    with pytest.raises(TypeError, match="fit must be a Fit, got ParametricLaw"):
         bootstrap(LAW)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scaling_utils import laws
-from scaling_utils.fitting import fit_repetition, resample_repetition
+from scaling_utils.fitting import fit_repetition
 from scaling_utils.laws import DataConstrainedLaw, ParametricLaw
 
 FRESH = ParametricLaw(E=1.5, A=20.0, B=90.0, alpha=0.45, beta=0.40)
@@ -61,15 +61,13 @@ def test_residuals_and_objective_are_what_they_say():
 
 def test_resamples_spread_around_the_fit_and_near_the_truth():
     fit = fit_repetition(FRESH, N, D, U, worn(0.002, 1))
-    (once,) = resample_repetition(fit, [np.arange(N.size)])
-    np.testing.assert_allclose(once, [fit.law.R_D_star, fit.law.R_N_star], rtol=0.1)
+    (once,) = fit.resample(draws=[np.arange(N.size)]).columns
+    np.testing.assert_allclose(once, [fit.law.R_D_star, fit.law.R_N_star], rtol=1e-6)
     drawn = np.random.default_rng(1).integers(0, N.size, (200, N.size))
-    logs = np.log(resample_repetition(fit, drawn))
+    logs = np.log(fit.resample(draws=drawn).columns)
     spread = logs.std(0)
     assert (spread < 0.3).all()
-    half_steps = [0.025, 0.05]  # of the grid, in log R*
-    off = np.abs(logs.mean(0) - np.log([5.0, 3.0]))
-    assert (off < np.maximum(3 * spread, half_steps)).all()
+    assert (np.abs(logs.mean(0) - np.log([5.0, 3.0])) < 3 * spread).all()
 
 
 GOOD = FRESH.loss(N, D)
@@ -87,7 +85,7 @@ GOOD = FRESH.loss(N, D)
         ((N[None], D, U, GOOD), "dimension"),
         ((N, U / 2, U, GOOD), "D must be at least U"),
         ((N, U, U, GOOD), "nothing is repeated"),
-        ((N, D, U, GOOD, 0.0), "delta must be above 0"),
+        ((N, D, U, GOOD, -1.0), "delta must be at least 0"),
     ],
 )
 def test_refuses_bad_runs(arguments, message):
@@ -112,9 +110,4 @@ def test_refuses_another_law():
 def test_refuses_bad_resamples(index, message):
     fit = fit_repetition(FRESH, N, D, U, GOOD)
     with pytest.raises(ValueError, match=message):
-        resample_repetition(fit, index)
-
-
-def test_resamples_only_its_own_fits():
-    with pytest.raises(TypeError, match="RepetitionFit"):
-        resample_repetition(FRESH, [[0]])
+        fit.resample(draws=index)

@@ -77,7 +77,7 @@ def test_scores_have_the_digits_that_were_printed(study, fits, form):
 
 
 def test_the_interval_has_the_digits_that_were_printed(study, fits):
-    low, high = study.resample(fits["additive"]).intervals["E"]
+    low, high = study.resample(fits["additive"]).interval("E")
     assert (f"{low:.3f}", f"{high:.3f}") == ("1.501", "1.542")
 
 

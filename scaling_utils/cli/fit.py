@@ -143,7 +143,7 @@ def _resample(fit, args: argparse.Namespace):
 
     try:
         drawn = bootstrap(fit, n=args.bootstrap, seed=args.seed)
-        drawn.interval(LEVEL)  # too few resamples for the level are found here
+        drawn.interval("E", LEVEL)  # too few resamples for the level are found here
         return drawn, None
     except (ValueError, FitError) as error:
         return None, str(error)
@@ -160,7 +160,8 @@ def _what_was_drawn(drawn, why_not: str | None, args: argparse.Namespace) -> dic
 
 
 def _intervals(drawn) -> dict[str, list[float] | None]:
-    return {name: pair and list(pair) for name, pair in drawn.interval(LEVEL).items()}
+    found = {name: drawn.interval(name, LEVEL) for name in drawn.names}
+    return {name: pair and list(pair) for name, pair in found.items()}
 
 
 def _optimum(law, drawn, budget: float) -> dict:
@@ -174,6 +175,6 @@ def _optimum(law, drawn, budget: float) -> dict:
     }
     if drawn is not None:
         for key in ("N", "D", "loss"):
-            pair = drawn.interval_of(lambda law, key=key: getattr(law.optimal(budget), key), LEVEL)
+            pair = drawn.interval(lambda law, key=key: getattr(law.optimal(budget), key), LEVEL)
             out[f"{key}_interval_95"] = pair and list(pair)
     return out

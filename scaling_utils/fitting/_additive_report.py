@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
@@ -10,8 +9,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from scaling_utils.fitting._evidence import FACTOR, Evidence, robust_scale
-from scaling_utils.fitting._search import VANISHED, Found, search
-from scaling_utils.fitting.errors import FitWarning
+from scaling_utils.fitting._model import VANISHED
+from scaling_utils.fitting._search import Found, search
 
 OFFSET_KNOWN = 0.05  # an offset known to this share of the lowest value is known, however small
 ABOVE = 4.0  # times the scale of the residuals: an offset so far above a row contradicts it
@@ -19,79 +18,84 @@ BELOW = 3.0  # standard errors: rows that ask for so negative an offset are not 
 GAIN = 0.9  # a law whose residuals are this share of those about a constant explains nothing
 
 
-def additive_evidence(
-    found: Found,
-    names: tuple[str, ...],
-    y: np.ndarray,
-    delta: float,
-    refit: Callable,
-    steepest: float | None = None,
-    compare: Callable | None = None,
-) -> Evidence:
-    """Return the evidence of a fitted table.
+def additive_evidence(fit, y: np.ndarray, steepest: float | None, compare: Callable) -> Evidence:
+    """Return the evidence of a fit of ``Additive``.
 
-    ``names``: the offset, the prefactors and the exponents. ``y``: what was fitted.
-    ``steepest``: the largest exponent that is taken without a remark. ``refit`` goes from the
-    rows to keep to a fit with ``law`` and ``found``.
+    ``y``: what was fitted. ``steepest``: the largest exponent that is taken without a remark.
     """
-    table, log = found.table, found.table.log
-    count, held = len(table.axes), table.offset is not None
-    offset, *terms = table.terms(found.theta[None])[0]
+    found, names = fit.found, fit.constants
+    model, log = found.model, found.model.log
+    count = len(model.axes)
+    offset, *terms = model.terms(found.theta[None])[0]
     total = offset + sum(terms)
-    unit = total if log else 1.0
-    exponents = found.columns[1 + count :]
-    columns = {name: term / unit for name, term in zip(names[1:], terms, strict=False)}
-    moved = zip(names[1 + count :], terms, table.axes, exponents, strict=True)
-    columns |= {name: -b * axis * term / unit for name, term, axis, b in moved}
+    columns = _columns(found, names)
     at_bound, tolerated = {}, {}
-    if not held:
-        column = np.full_like(total, 1.0) / unit
+    if model.offset is None:
+        column = columns.pop(names[0])
         if offset[0] <= VANISHED * total.mean():
-            at_bound[names[0]] = _edge(names[0], found.residuals, column, columns)
+            unit = 1.0 / (total if log else np.ones_like(total))
+            at_bound[names[0]] = _edge(names[0], found.residuals, unit, columns)
         else:
-            columns = {names[0]: offset[0] * column, **columns}
+            columns = {names[0]: column, **columns}
             tolerated[names[0]] = max(FACTOR, OFFSET_KNOWN * np.abs(y).min() / offset[0])
-    free = 2 * count + (not held)
-    robust = np.isfinite(delta) and delta < robust_scale(found.residuals, free)
+    robust = np.isfinite(found.delta) and found.delta < robust_scale(found.residuals, found.free)
+    pairs = zip(names[1 : 1 + count], names[1 + count :], strict=True)
     return Evidence(
         residuals=found.residuals,
-        free=free,
+        free=found.free,
         names=tuple(columns),
         slopes=np.stack(list(columns.values()), axis=1),
+        weights=fit.weights,
         scale="log" if log else "value",
         size=1.0 if log else float(np.median(np.abs(y))),
         robust=robust,
         tolerated=tolerated,
-        tied=dict(zip(names[1 : 1 + count], names[1 + count :], strict=True)),
+        tied={a: b for a, b in pairs if a in columns},
         at_bound=at_bound,
         warned=(found.doubt,) if found.doubt else (),
         contradictions=_contradictions(found, names, y, steepest),
-        refit=_quiet(refit, table),
-        steady=None if robust else _steady(table),
+        refit=_refit(fit),
+        steady=None if robust else _steady(model),
         law=_law,
         compare=compare,
     )
 
 
-def _quiet(refit: Callable, table) -> Callable:
+def _columns(found: Found, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Return the slopes of the residuals by the logarithm of each free constant."""
+    model = found.model
+    slopes = model.slopes(found.theta)
+    shown = names[1 - model.first :]
+    values = dict(zip(names, found.columns, strict=True))
+    if model.held is not None:
+        slopes, shown = model.basis.T @ slopes, model.held.names
+    exponents = names[1 + len(model.axes) :]
+    out = {}
+    for name, slope in zip(shown, slopes, strict=True):
+        first = name.split(" = ")[0]
+        out[name] = slope * values[first] if first in exponents else slope
+    return out
+
+
+def _refit(fit) -> Callable:
+    model = fit.found.model
+
     def without(kept: np.ndarray):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FitWarning)
-            fit = refit(kept)
-        other = fit.found
+        other = fit._again(kept)
         # The same law in the coordinates of the whole table.
-        return fit, table.residuals(table.theta(other.columns)[None])[0]
+        return other, model.residuals(model.theta(other.found.columns)[None])[0]
 
     return without
 
 
-def _steady(table) -> Callable:
+def _steady(model) -> Callable:
     """Return what gives the residuals of all rows under the least absolute deviations of some."""
 
     def residuals(kept: np.ndarray) -> np.ndarray:
-        axes = tuple(axis[kept] for axis in table.axes)
-        part = search(replace(table, axes=axes, target=table.target[kept]), 0.0, ("",) * len(axes))
-        return table.residuals(part.theta[None])[0]
+        axes = tuple(axis[kept] for axis in model.axes)
+        weights = None if model.weights is None else model.weights[kept]
+        part = replace(model, axes=axes, target=model.target[kept], weights=weights)
+        return model.residuals(search(part, 0.0).theta[None])[0]
 
     return residuals
 
@@ -118,7 +122,7 @@ def _edge(name: str, residuals, column, others) -> str:
 
 
 def _contradictions(found: Found, names, y, steepest) -> tuple[str, ...]:
-    table, residuals = found.table, found.residuals
+    table, residuals = found.model, found.residuals
     count, columns = len(table.axes), found.columns
     scale = robust_scale(residuals, found.theta.size)
     lowest = int(np.argmin(y))

@@ -2,45 +2,36 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
-from scaling_utils.fitting._coupled import Q_RANGE, slopes
+from scaling_utils.fitting._coupled import Q_RANGE
 from scaling_utils.fitting._evidence import FACTOR, Evidence, robust_scale
-from scaling_utils.fitting.errors import FitWarning
+from scaling_utils.fitting._model import GONE
 
-GONE = 1e-9  # an offset of less than this share of the loss is zero
 OFFSET_KNOWN = 0.05  # an offset known to this share of the lowest loss is known
 STEADY = 1e-3  # delta of the robust fit that rows far off are judged by
 
 
-def coupled_evidence(fit, names: tuple[str, ...], refit) -> Evidence:
-    """Return the evidence of a coupled fit; ``refit`` goes from rows to keep to a fit."""
-    rows, theta = fit.rows, fit.theta
-    jac = slopes(theta[None], rows)[1][0]  # by log E, log u, log v, alpha, beta, log q
-    values = rows.columns(theta[None])[0]
-    by_name = dict(zip(names, jac, strict=True))
-    for name in ("alpha", "beta"):
-        by_name[name] = by_name[name] * values[names.index(name)]
-    free = [name for name in names if name not in fit.fixed]
+def coupled_evidence(fit) -> Evidence:
+    """Return the evidence of a coupled fit."""
+    found, loss = fit.found, fit.data["loss"]
+    model = found.model
+    values = dict(zip(fit.constants, found.columns, strict=True))
+    columns = _columns(found, values)
     at_bound, tolerated = {}, {}
-    lowest = float(np.exp(rows.target.min()))
-    if "E" in free and values[0] <= GONE * lowest:
+    lowest = float(loss.min())
+    if "E" in columns and values["E"] <= GONE * lowest:
         at_bound["E"] = "E ended at its lower edge, 0"
-    elif "E" in free:
-        tolerated["E"] = max(FACTOR, OFFSET_KNOWN * lowest / values[0])
-    if "q" in free and not Q_RANGE[0] * 1.01 < values[5] < Q_RANGE[1] / 1.01:
-        at_bound["q"] = f"q ended at the edge of its range, {values[5]:.3g}"
-    kept = [name for name in free if name not in at_bound]
-    robust = fit.delta < robust_scale(fit.residuals, len(free))
+    elif "E" in columns:
+        tolerated["E"] = max(FACTOR, OFFSET_KNOWN * lowest / values["E"])
+    if model.q is None and not Q_RANGE[0] * 1.01 < values["q"] < Q_RANGE[1] / 1.01:
+        at_bound["q"] = f"q ended at the edge of its range, {values['q']:.3g}"
+    kept = [name for name in columns if name not in at_bound]
+    robust = fit.delta < robust_scale(fit.residuals, found.free)
 
     def without(mask, **settings):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FitWarning)
-            other = refit(mask, **settings)
-        N, D, loss = rows.runs
-        return other, np.log(other.law.loss(N, D) / loss)
+        other = fit._again(mask, **settings)
+        return other, np.log(other.law.loss(fit.data["N"], fit.data["D"]) / loss)
 
     def compare(other) -> str:
         pairs = ((n, getattr(other.law, n), getattr(fit.law, n)) for n in ("alpha", "beta"))
@@ -48,22 +39,36 @@ def coupled_evidence(fit, names: tuple[str, ...], refit) -> Evidence:
 
     return Evidence(
         residuals=fit.residuals,
-        free=len(free),
+        free=found.free,
         names=tuple(kept),
-        slopes=np.stack([by_name[name] for name in kept], axis=1),
+        slopes=np.stack([columns[name] for name in kept], axis=1),
+        weights=fit.weights,
         robust=robust,
         tolerated=tolerated,
-        tied={"A": "alpha", "B": "beta"},
+        tied={a: b for a, b in (("A", "alpha"), ("B", "beta")) if a in columns},
         at_bound=at_bound,
         warned=() if fit.converged else (fit.message,),
-        contradictions=_above(values[0], lowest, fit),
+        contradictions=_above(values["E"], lowest, fit),
         refit=without,
         steady=None if robust else lambda mask: without(mask, delta=STEADY)[1],
         compare=compare,
     )
 
 
+def _columns(found, values: dict[str, float]) -> dict[str, np.ndarray]:
+    """Return the slopes of the residuals by the logarithm of each free constant."""
+    model = found.model
+    slopes, names = model.slopes(found.theta[None])[1][0], tuple(values)
+    if model.held is not None:
+        slopes, names = model.basis.T @ slopes, model.held.names
+    out = {}
+    for name, slope in zip(names, slopes, strict=True):
+        first = name.split(" = ")[0]
+        out[name] = slope * values[first] if first in ("alpha", "beta") else slope
+    return out
+
+
 def _above(E: float, lowest: float, fit) -> tuple[str, ...]:
-    if np.log(max(E, 1e-300) / lowest) <= 4 * robust_scale(fit.residuals, 6 - len(fit.fixed)):
+    if np.log(max(E, 1e-300) / lowest) <= 4 * robust_scale(fit.residuals, fit.found.free):
         return ()
     return (f"E is {E:.4g}, above the lowest loss of the rows, {lowest:.4g}",)

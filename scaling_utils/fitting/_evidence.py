@@ -32,6 +32,8 @@ class Evidence:
         The constants away from a bound.
     slopes : array, shape (rows, names)
         Of the residuals by the logarithm of each of them.
+    weights : array, shape (rows,), optional
+        How much each row counts.
     scale, size : str, float
         "log" and 1, or "value" and the usual size of the value.
     robust : bool
@@ -60,6 +62,7 @@ class Evidence:
     free: int
     names: tuple[str, ...]
     slopes: np.ndarray
+    weights: np.ndarray | None = None
     scale: str = "log"
     size: float = 1.0
     robust: bool = False
@@ -129,7 +132,8 @@ def relative_errors(evidence: Evidence) -> dict[str, float]:
     With one row per constant or fewer the noise is not known: what the rows determine at all
     has error 0. Infinity where some change of the constants moves no prediction.
     """
-    slopes = evidence.slopes
+    slopes, root = evidence.slopes, _root(evidence)
+    slopes = slopes * root[:, None]
     length = np.linalg.norm(slopes, axis=0)
     seen = length > 0
     errors = np.full(len(evidence.names), np.inf)
@@ -142,13 +146,21 @@ def relative_errors(evidence: Evidence) -> dict[str, float]:
     return dict(zip(evidence.names, errors.tolist(), strict=True))
 
 
+def _root(evidence: Evidence) -> np.ndarray:
+    """Return the root of the weight of each row over their mean, shape (rows,)."""
+    if evidence.weights is None:
+        return np.ones(evidence.residuals.size)
+    return np.sqrt(evidence.weights / evidence.weights.mean())
+
+
 def _noise(evidence: Evidence) -> float:
     """Return the standard deviation of the noise as it reaches the constants.
 
     Absolute deviations lose a factor sqrt(pi/2) against squares under normal noise, and the
     noise itself is known the worse the fewer rows are left over (Student's t).
     """
-    residuals, spare = evidence.residuals, evidence.residuals.size - evidence.free
+    residuals = evidence.residuals * _root(evidence)
+    spare = residuals.size - evidence.free
     if spare <= 0:
         return 0.0
     if evidence.robust:

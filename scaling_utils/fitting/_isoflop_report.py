@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from scaling_utils.fitting._evidence import FACTOR, Evidence, deviations
-from scaling_utils.fitting.errors import FitWarning
 
 
-def isoflop_evidence(fit, refit, valleys) -> Evidence:
+def isoflop_evidence(fit, valleys) -> Evidence:
     """Return the evidence of the runs about the parabola of each budget.
 
-    ``refit`` goes from the rows to keep to a fit. ``valleys``: for each budget its rows and,
-    about the mean of log N there, the bend, slope and level of its parabola.
+    ``valleys``: for each budget its rows and, about the mean of log N there, the bend, slope and
+    level of its parabola.
     """
-    _, N, loss = fit.rows
+    _, N, loss = fit.data.values()
     parabola = fit.minimum == "parabola"
     columns, loose, outside = {}, {}, fit.C[~fit.bracketed]
     for budget, (rows, (bend, slope, level)) in zip(fit.C, valleys, strict=True):
@@ -34,9 +31,7 @@ def isoflop_evidence(fit, refit, valleys) -> Evidence:
             loose[key] = FACTOR if key == name and bend > 0 else np.inf
 
     def without(kept: np.ndarray):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FitWarning)
-            return refit(kept), None
+        return fit._again(kept), None
 
     def steady(kept: np.ndarray) -> np.ndarray:
         left = np.empty(loss.size)
@@ -46,8 +41,9 @@ def isoflop_evidence(fit, refit, valleys) -> Evidence:
         return left
 
     return Evidence(
-        residuals=residuals_of(fit.rows, valleys),
+        residuals=fit.residuals,
         free=3 * len(valleys),
+        weights=fit.weights,
         names=tuple(columns),
         slopes=np.stack(list(columns.values()), axis=1),
         scale="value",
@@ -63,16 +59,6 @@ def isoflop_evidence(fit, refit, valleys) -> Evidence:
             f"without them the exponent a is {other.exponent:.4g}, not {fit.exponent:.4g}"
         ),
     )
-
-
-def residuals_of(rows, valleys) -> np.ndarray:
-    """Return the parabola of its budget less the loss of each run, shape (runs,)."""
-    _, N, loss = rows
-    out = np.empty(loss.size)
-    for part, coefficients in valleys:
-        u = np.log(N[part]) - np.log(N[part]).mean()
-        out[part] = np.polyval(coefficients, u) - loss[part]
-    return out
 
 
 def _name(budget: float) -> str:
@@ -112,9 +98,9 @@ def _contradictions(fit, parabola: bool) -> tuple[str, ...]:
 
 def _ratio_of_sizes(fit) -> float:
     """Return the largest ratio of two neighbouring sizes of a budget's runs."""
-    C, N, _ = fit.rows
+    _, N, _ = fit.data.values()
     ratios = []
-    for budget in fit.C:
-        sizes = np.unique(N[np.abs(np.log(C / budget)) <= np.log1p(fit.tolerance)])
+    for rows in fit.groups:
+        sizes = np.unique(N[rows])
         ratios.append((sizes[1:] / sizes[:-1]).max())
     return max(ratios)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
 from types import SimpleNamespace
 
 import numpy as np
 
 from scaling_utils.fitting._evidence import FACTOR, Evidence, deviations, robust_scale
-from scaling_utils.fitting.errors import FitWarning
 from scaling_utils.fitting.report import Report
 
 KNOWN = 0.05  # an exponent known to this, or an offset known to this share, is known
-STEP = 1e-4  # in the logarithm of a constant, for differences
 
 
 def exponent_tolerance(value: float) -> float:
@@ -21,40 +17,46 @@ def exponent_tolerance(value: float) -> float:
     return max(FACTOR, KNOWN / max(abs(value), 1e-12))
 
 
-def quietly(fit: Callable) -> Callable:
-    """Return the fit without its warnings."""
+def _free_columns(fit, logs: tuple[str, ...], bound: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Return the slopes of the residuals by the logarithm of each free constant away from a
+    bound; ``logs`` are the constants whose logarithm is the solver's parameter."""
+    found = fit.found
+    model, values = found.model, dict(zip(fit.constants, found.columns, strict=True))
+    slopes, names = model.slopes(found.theta[None])[1][0], fit.constants
+    if model.held is not None:
+        slopes, names = model.basis.T @ slopes, model.held.names
+    out = {}
+    for name, slope in zip(names, slopes, strict=True):
+        first = name.split(" = ")[0]
+        if first not in bound:
+            out[name] = slope if first in logs else slope * values[first]
+    return out
 
-    def call(*args):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FitWarning)
-            return fit(*args)
 
-    return call
-
-
-def broken_evidence(fit, refit: Callable) -> Evidence:
-    """Return the evidence of a broken power law; ``refit`` goes from rows to keep to a fit."""
-    x, y = fit.rows
+def broken_evidence(fit) -> Evidence:
+    """Return the evidence of a broken power law."""
+    x, y = fit.data.values()
     bend = fit.law.breaks[0]
-    values = {"a": fit.law.a, "b": 1.0, "c0": fit.law.c0, "c": bend.c, "d": 1.0, "f": 1.0}
-    kept = [name for name in values if name not in fit.at_limit]
-    columns = dict(zip(values, fit.slopes.T, strict=True))
+    columns = _free_columns(fit, ("a", "b", "d", "f"), fit.at_limit)
+    values = {"c0": fit.law.c0, "c": bend.c}
     tolerated = {name: exponent_tolerance(values[name]) for name in ("c0", "c")}
     tolerated["a"] = max(FACTOR, KNOWN * float(y.min()) / max(fit.law.a, 1e-300))
 
     def without(mask):
-        other = quietly(refit)(mask)
+        other = fit._again(mask)
         return other, np.log(other.predict(x) / y)
 
     return Evidence(
         residuals=fit.residuals,
-        free=6,
-        names=tuple(kept),
-        slopes=np.stack([columns[name] * values[name] for name in kept], axis=1),
+        free=fit.found.free,
+        names=tuple(columns),
+        slopes=np.stack(list(columns.values()), axis=1),
+        weights=fit.weights,
+        robust=fit.delta < robust_scale(fit.residuals, fit.found.free),
         tolerated=tolerated,
-        tied={"b": "c0"},
+        tied={"b": "c0"} if "c0" in columns else {},
         at_bound={name: f"{name} ended at a limit of the search" for name in fit.at_limit},
-        warned=() if fit.converged else ("the optimiser did not reach a minimum",),
+        warned=() if fit.converged else (fit.message,),
         refit=without,
         compare=lambda other: (
             f"without them the break is at {other.law.breaks[0].d:.3g}, not {bend.d:.3g}"
@@ -62,61 +64,60 @@ def broken_evidence(fit, refit: Callable) -> Evidence:
     )
 
 
-def repetition_evidence(fit, law_at: Callable, refit: Callable) -> Evidence:
-    """Return the evidence of a repetition fit; ``law_at`` goes from log R_D*, log R_N* to a law."""
-    N, D, U, loss = fit.runs
-    theta = np.log([fit.law.R_D_star, fit.law.R_N_star])
-    names = ("R_D_star", "R_N_star")
-    columns = {}
-    for k, name in enumerate(names):
-        step = STEP * np.eye(2)[k]
-        up, down = (np.log(law_at(theta + s).loss(N, D, U)) for s in (step, -step))
-        columns[name] = (up - down) / (2 * STEP)
-    kept = [name for name in names if name not in fit.at_limit]
+def repetition_evidence(fit) -> Evidence:
+    """Return the evidence of a repetition fit."""
+    N, D, U, loss = fit.data.values()
+    columns = _free_columns(fit, fit.constants, fit.at_limit)
 
     def without(mask):
-        other = refit(mask)
+        other = fit._again(mask)
         return other, np.log(other.law.loss(N, D, U) / loss)
 
     def compare(other) -> str:
-        pairs = ((n, getattr(other.law, n), getattr(fit.law, n)) for n in names)
+        pairs = ((n, getattr(other.law, n), getattr(fit.law, n)) for n in fit.constants)
         return "without them " + ", ".join(f"{n} is {a:.3g}, not {b:.3g}" for n, a, b in pairs)
 
+    empty = np.empty((loss.size, 0))
     return Evidence(
         residuals=fit.residuals,
-        free=2,
-        names=tuple(kept),
-        slopes=np.stack([columns[n] for n in kept], axis=1) if kept else np.empty((loss.size, 0)),
-        robust=fit.delta < robust_scale(fit.residuals, 2),
+        free=fit.found.free,
+        names=tuple(columns),
+        slopes=np.stack(list(columns.values()), axis=1) if columns else empty,
+        weights=fit.weights,
+        robust=fit.delta < robust_scale(fit.residuals, fit.found.free),
         at_bound={
             name: f"{name} ended at a limit of the search, {getattr(fit.law, name):.3g}: the runs "
             "do not bound it on that side"
             for name in fit.at_limit
         },
+        warned=() if fit.converged else (fit.message,),
         refit=without,
         compare=compare,
     )
 
 
-def transfer_evidence(fit, design: np.ndarray, refit: Callable) -> Evidence:
-    """Return the evidence of a transfer fit; ``design`` has a column for log k, alpha, beta."""
-    target = np.log(fit.rows[2])
-    values = np.array([1.0, fit.alpha, fit.beta])
-    middle = design - np.array([0.0, *design[:, 1:].mean(axis=0)])  # k in the middle of the rows
+def transfer_evidence(fit) -> Evidence:
+    """Return the evidence of a transfer fit."""
+    D_F, N, D_T = fit.data.values()
+    target, design = np.log(D_T), fit.found.model.design
+    columns = _free_columns(fit, ("k",), ())
 
     def constants(other):
         return SimpleNamespace(k=other.k, alpha=other.alpha, beta=other.beta)
 
     def without(mask):
-        other = refit(mask)
-        return other, np.log(other.predict(*fit.rows[:2])) - target
+        other = fit._again(mask)
+        return other, np.log(other.predict(D_F, N)) - target
 
     return Evidence(
-        residuals=np.log(fit.predict(*fit.rows[:2])) - target,
-        free=3,
-        names=("k", "alpha", "beta"),
-        slopes=middle * values,
+        residuals=fit.residuals,
+        free=fit.found.free,
+        names=tuple(columns),
+        slopes=np.stack(list(columns.values()), axis=1),
+        weights=fit.weights,
+        robust=fit.delta < robust_scale(fit.residuals, fit.found.free),
         tolerated={n: exponent_tolerance(getattr(fit, n)) for n in ("alpha", "beta")},
+        warned=() if fit.converged else (fit.message,),
         refit=without,
         steady=lambda mask: deviations(design, target, mask),
         law=constants,

@@ -6,17 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scaling_utils.fitting._model import Model
+from scaling_utils.fitting._penalty import huber
 from scaling_utils.fitting._solver import Outcome, descend, minimise
-from scaling_utils.fitting._starts import grid_starts
-from scaling_utils.fitting._table import Table, huber
 
 STARTS = 32
 PROMISING = 0.1  # starts within this share of the lowest objective run on until they converge
 MOST_STEPS = 2000
 LEAST_DELTA = 1e-10  # solved in place of delta = 0, in log loss (or parts of the mean loss)
-VANISHED = 1e-9  # a term that varies by less than this share of the loss is not there
-WEAKEST = 1e-6  # least singular value of the scaled sensitivities, 1 where all are independent
-ABSENT = "the rows show no dependence through"
 REACHED = "optimum reached: no Newton step promises more than rounding"
 
 
@@ -29,7 +26,7 @@ class Found:
     here. ``doubt``: why not to rely on it, or an empty string.
     """
 
-    table: Table
+    model: Model
     delta: float
     theta: np.ndarray
     objective: float
@@ -39,51 +36,52 @@ class Found:
     doubt: str
 
     @property
-    def absent(self) -> bool:
-        """Whether one of the terms is not there at all."""
-        return self.doubt.startswith(ABSENT)
-
-    @property
     def columns(self) -> np.ndarray:
-        """E, A_1, .., alpha_1, .. of the fit."""
-        return self.table.columns(self.theta[None])[0]
+        """The constants of the law."""
+        return self.model.columns(self.theta[None])[0]
 
     @property
     def message(self) -> str:
         """How the fit ended, in words."""
         return self.doubt or REACHED
 
+    @property
+    def free(self) -> int:
+        """How many constants were fitted."""
+        return self.theta.size if self.model.basis is None else self.model.basis.shape[1]
 
-def search(table: Table, delta: float, names: tuple[str, ...]) -> Found:
-    """Fit ``table`` from a grid over the exponents; ``names`` of the terms, for the doubt."""
-    unit = 1.0 if table.log else float(np.abs(table.target).mean())
+
+def search(model: Model, delta: float) -> Found:
+    """Fit ``model`` from the starts that it finds in its rows."""
+    unit = 1.0 if model.log else float(np.abs(model.target).mean())
     solved = max(delta, LEAST_DELTA * unit)
-    starts = grid_starts(table, solved, STARTS)
-    outcome = descend(starts, table, solved, top=first_delta(table, starts[0]))
-    _finish(outcome, table, solved)
+    starts = model.put(model.starts(solved, STARTS))
+    outcome = descend(starts, model, solved, top=first_delta(model, starts[0]))
+    _finish(outcome, model, solved)
     best = _winner(outcome)
     theta = outcome.theta[best]
     lowest = outcome.objective[best]
-    near = outcome.objective <= lowest * (1 + 1e-6) + 1e-20 * table.target.size
-    residuals = table.residuals(theta[None])[0]
+    near = outcome.objective <= lowest * (1 + 1e-6) + 1e-20 * model.rows
+    residuals = model.residuals(theta[None])[0]
+    values = huber(residuals, delta)
     return Found(
-        table=table,
+        model=model,
         delta=solved,
         theta=theta,
-        objective=float(huber(residuals, delta).sum()),
+        objective=float((values if model.weights is None else values * model.weights).sum()),
         residuals=residuals,
         iterations=int(outcome.iterations[best]),
         agreement=float(near.mean()),
-        doubt=_doubt(table, outcome, best, names),
+        doubt=_doubt(model, outcome, best),
     )
 
 
-def first_delta(table: Table, theta: np.ndarray) -> float:
+def first_delta(model: Model, theta: np.ndarray) -> float:
     """Return ten times the usual size of the residuals, to begin the descent at."""
-    return 10.0 * float(np.median(np.abs(table.residuals(theta[None]))))
+    return 10.0 * float(np.median(np.abs(model.residuals(theta[None]))))
 
 
-def _finish(outcome: Outcome, table: Table, delta: float) -> None:
+def _finish(outcome: Outcome, model: Model, delta: float) -> None:
     """Let the lowest starts run on where the very lowest has not converged.
 
     Few tables need this. Where the lowest has converged nothing is spent on the slow ones,
@@ -94,10 +92,9 @@ def _finish(outcome: Outcome, table: Table, delta: float) -> None:
         return
     bound = outcome.objective[lowest] * (1 + PROMISING)
     near = np.flatnonzero(~outcome.converged & (outcome.objective <= bound))
-    later = minimise(outcome.theta[near], table, delta, iterations=MOST_STEPS)
+    later = minimise(outcome.theta[near], model, delta, iterations=MOST_STEPS)
     later.iterations += outcome.iterations[near]
-    for name in ("theta", "objective", "converged", "iterations"):
-        getattr(outcome, name)[near] = getattr(later, name)
+    outcome.take(near, later)
 
 
 def _winner(outcome: Outcome) -> int:
@@ -107,25 +104,9 @@ def _winner(outcome: Outcome) -> int:
     return int(np.argmin(np.where(tied, cost, 10**9)))
 
 
-def _doubt(table: Table, outcome: Outcome, best: int, names: tuple[str, ...]) -> str:
-    if not outcome.converged[best]:
-        steps = outcome.iterations[best]
-        return f"did not converge: no optimum after {steps} steps of the last stage"
-    offset, *terms = table.terms(outcome.theta[[best]])[0]
-    total = offset + sum(terms)
-    for name, term in zip(names, terms, strict=True):
-        if np.ptp(term) < VANISHED * total.mean():
-            return f"{ABSENT} {name}: its exponent is not determined"
-    columns = [*terms, *(term * axis for term, axis in zip(terms, table.axes, strict=True))]
-    # At E = 0 the optimum lies on the edge, and E is settled.
-    if table.offset is None and offset[0] > VANISHED * total.mean():
-        columns.append(offset)
-    slopes = np.stack(columns) / (total if table.log else 1.0)
-    slopes /= np.linalg.norm(slopes, axis=1, keepdims=True)
-    weakest = np.linalg.svd(slopes, compute_uv=False)[-1]
-    if weakest < WEAKEST:
-        return (
-            f"the rows do not determine all {len(slopes)} parameters: some change of them moves "
-            f"no prediction (sensitivity {weakest:.1g}, at least {WEAKEST:g} is needed)"
-        )
-    return ""
+def _doubt(model: Model, outcome: Outcome, best: int) -> str:
+    undetermined = model.doubt(outcome.theta[best])
+    if outcome.converged[best] or undetermined.startswith("q is not"):
+        return undetermined
+    steps = outcome.iterations[best]
+    return f"did not converge: no optimum after {steps} steps of the last stage"

@@ -1,12 +1,9 @@
-"""Many small robust fits at once: damped Newton steps, batched over members.
+"""The one solver: many small robust fits at once, by damped Newton steps, batched over members.
 
-A member is one minimisation: a start, a resample, or a synthetic table. All members share
-the design; each may have its own losses and its own row weights, so that a bootstrap
-resample is the same table with the rows counted 0, 1, 2, ... times.
-
-The objective is the weighted sum of Huber terms ``rho(r)`` of the residuals. It is kept
-in units of ``delta`` (``rho/delta``) while solving, so that one code serves least
-squares, Huber and, as delta goes to 0, least absolute deviations.
+It knows nothing of the laws but what ``Model`` says. The objective is the weighted sum of Huber
+terms ``rho(r)`` of the residuals. It is kept in units of ``delta`` (``rho/delta``) while
+solving, so that one code serves least squares, Huber and, as delta goes to 0, least absolute
+deviations.
 """
 
 from __future__ import annotations
@@ -15,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scaling_utils.fitting._table import RANGE, Table
+from scaling_utils.fitting._model import Model
+from scaling_utils.fitting._newton import damped_step
 
 CHUNK = 256  # members evaluated together: their arrays then stay in the processor's cache
 COMPACT = 0.25  # share of ended members at which the others are copied together
@@ -23,7 +21,7 @@ EARLY = 12  # steps after which slow members of all chunks are gathered
 REFRESH = 5  # steps between updates of the matrix that damps: it need not be exact
 MAX_DAMPING = 1e12
 MIN_DAMPING = 1e-9
-RIDGE = 1e-13  # keeps a factorisation possible where two parameters do the same
+ENDS = ("theta", "objective", "converged", "iterations")
 
 
 @dataclass
@@ -35,166 +33,84 @@ class Outcome:
     converged: np.ndarray
     iterations: np.ndarray
 
-
-def _room(members: int, table: Table) -> np.ndarray:
-    """Return room for the two largest arrays of ``_expand``, which costs more than to fill it."""
-    return np.empty((2, members, 1 + 2 * len(table.axes), table.axes[0].size))
-
-
-def _expand(theta: np.ndarray, table: Table, delta: float, room: np.ndarray, *, full: bool):
-    """Return objective/delta, its rounding, gradient, Newton and (if full) reweighting matrix."""
-    count, first = len(table.axes), table.first
-    jac, product = room[:, : len(theta)]  # (m, 1 + 2k, n)
-    t = table.terms(theta, out=jac[:, : 1 + count])
-    total = t.sum(axis=1)
-    r = (np.log(total) if table.log else total) - table.target
-    value, slope, curvature, reweighted = _penalty(r, table.weights, delta)
-    if table.log:
-        t *= (1.0 / total)[:, None, :]
-    for k, axis in enumerate(table.axes):
-        np.multiply(t[:, 1 + k], -axis, out=jac[:, 1 + count + k])
-    # An offset held fixed has no column.
-    jac, product = jac[:, 1 - first :], product[:, 1 - first :]
-    across = jac.transpose(0, 2, 1)
-    gradient = (jac @ slope[:, :, None])[:, :, 0]
-    outer = curvature - slope if table.log else curvature
-    newton = np.multiply(jac, outer[:, None, :], out=product) @ across
-    metric = np.multiply(jac, reweighted[:, None, :], out=product) @ across if full else None
-    # The terms' own second derivatives, weighted by the slopes.
-    newton[:, :first, :first] += gradient[:, :first, None]
-    for k, axis in enumerate(table.axes):
-        a, b = first + k, first + count + k  # size and exponent of term k
-        newton[:, a, a] += gradient[:, a]
-        newton[:, a, b] += gradient[:, b]
-        newton[:, b, a] += gradient[:, b]
-        newton[:, b, b] += (slope * t[:, 1 + k]) @ (axis * axis)
-    fine = np.finfo(float).eps * max(1.0, np.abs(table.target).max())
-    unit = delta if np.isfinite(delta) else 1.0
-    rounding = fine * (np.abs(slope).sum(axis=1) + r.shape[1] * fine / unit)
-    return value, rounding, gradient, newton, metric
+    def take(self, index: np.ndarray, new: Outcome, chosen=slice(None)) -> None:
+        """Put the ``chosen`` ends of another outcome in the places ``index``."""
+        for name in ENDS:
+            getattr(self, name)[index] = getattr(new, name)[chosen]
 
 
-def _penalty(r, weights, delta):
-    """Return the sum of rho/delta of each member, and by row its slope, its curvature, and the
-    weight that makes least squares of it. ``r`` has shape (members, rows)."""
-    weight = 1.0 if weights is None else weights
-    if np.isinf(delta):
-        slope, even = weight * r, np.broadcast_to(weight, r.shape)
-        return 0.5 * np.einsum("mn,mn->m", slope, r), slope, even, even
-    bare = np.clip(r * (1.0 / delta), -1.0, 1.0)
-    slope = weight * bare
-    value = np.einsum("mn,mn->m", slope, r) - 0.5 * delta * np.einsum("mn,mn->m", slope, bare)
-    size = np.abs(r)
-    curvature = (size <= delta) * (weight / delta)
-    return value, slope, curvature, weight / np.maximum(size, delta, out=size)
+def join(parts: list[Outcome]) -> Outcome:
+    """Return the outcomes of several batches as one."""
+    return Outcome(*(np.concatenate([getattr(part, name) for part in parts]) for name in ENDS))
 
 
-def _step(newton, metric, gradient, damping):
-    """Return the damped Newton step, and the decrease predicted of it and without damping."""
-    damped, positive = _solve(newton + damping[:, None, None] * metric, gradient)
-    free, also = _solve(newton, gradient)
-    step, predicted = -damped, np.einsum("mp,mp->m", gradient, damped) / 2
-    at_most = np.einsum("mp,mp->m", gradient, free) / 2
-    saddle = np.flatnonzero(~(positive & also))
-    if saddle.size:
-        parts = (newton[saddle], metric[saddle], gradient[saddle], damping[saddle])
-        step[saddle], predicted[saddle], at_most[saddle] = _saddle_step(*parts)
-    return step, predicted, at_most
+def _evaluate(theta, model: Model, delta: float, room, *, full: bool):
+    """Evaluate the model at theta, over its free parameters."""
+    value, noise, gradient, newton, metric = model.evaluate(theta, delta, room, full=full)
+    basis = model.basis
+    if basis is not None:
+        gradient, newton = gradient @ basis, basis.T @ newton @ basis
+        metric = basis.T @ metric @ basis if full else None
+    return value, noise, gradient, newton, metric
 
 
-def _solve(matrix, right):
-    """Solve positive definite systems, (m, p, p) and (m, p); say which were positive definite.
-
-    Cholesky's factorisation with the members as the inner loop: numpy's own takes them one by
-    one, and stops at the first that is not positive definite.
-    """
-    count = matrix.shape[1]
-    rows = matrix.transpose(1, 2, 0).copy()  # (p, p, m)
-    x = right.T.copy()
-    positive = np.ones(len(matrix), dtype=bool)
-    with np.errstate(all="ignore"):
-        for k in range(count):
-            pivot = rows[k, k]
-            positive &= pivot > RIDGE * matrix[:, k, k]
-            for i in range(k + 1, count):
-                factor = rows[i, k] / pivot
-                rows[i, k + 1 :] -= factor * rows[k, k + 1 :]
-                x[i] -= factor * x[k]
-        for k in reversed(range(count)):
-            x[k] = (x[k] - (rows[k, k + 1 :] * x[k + 1 :]).sum(axis=0)) / rows[k, k]
-    return x.T, positive & np.isfinite(x).all(axis=0)
+def _held(theta, gradient, bounds) -> np.ndarray:
+    """Return which parameters lie at a bound that downhill leads beyond, (members, p)."""
+    lower, upper = bounds
+    return ((theta <= lower) & (gradient > 0)) | ((theta >= upper) & (gradient < 0))
 
 
-def _saddle_step(newton, metric, gradient, damping):
-    """Return the same three where the curvature is not positive everywhere.
-
-    Curvature is measured against the reweighted least-squares matrix, which bounds it
-    from above: in those units it is at most 1, ``damping`` is added to it, and negative
-    curvature counts by its size, so that every step leads downhill (the saddle-free
-    Newton step of Dauphin et al. 2014, https://arxiv.org/abs/1406.2572). A member whose
-    matrices cannot be had in floating point stays where it is, and does not converge.
-    """
-    size = np.sqrt(np.maximum(np.diagonal(metric, axis1=1, axis2=2), 1e-300))  # (m, p)
-    with np.errstate(all="ignore"):
-        unit = metric / (size[:, :, None] * size[:, None, :])
-        lost = ~np.isfinite(unit).all(axis=(1, 2))
-        unit[lost] = np.eye(size.shape[1])
-        root = _inverse_root(unit) / size[:, None, :]  # root metric root' = 1
-        back = root.transpose(0, 2, 1)
-        scaled = root @ newton @ back
-        lost |= ~np.isfinite(scaled).all(axis=(1, 2)) | ~np.isfinite(gradient).all(axis=1)
-    scaled[lost] = np.eye(size.shape[1])
-    curvature, axes = np.linalg.eigh(scaled)
-    step, predicted, at_most = _along(axes, curvature, root, back, gradient, damping)
-    step[lost], predicted[lost], at_most[lost] = 0.0, 0.0, np.inf
-    return step, predicted, at_most
+def _without(held, gradient, newton, metric):
+    """Take the parameters that are held out of the step: a projected Newton step, Bertsekas
+    (1982), https://doi.org/10.1137/0320018."""
+    if not held.any():
+        return gradient, newton, metric
+    apart = held[:, :, None] | held[:, None, :]
+    unit = np.eye(held.shape[1])
+    both = (np.where(apart, unit * held[:, :, None], matrix) for matrix in (newton, metric))
+    return np.where(held, 0.0, gradient), *both
 
 
-def _inverse_root(unit):
-    """Return the inverse of Cholesky's factor, with no more of a ridge than it takes."""
-    ridge = RIDGE
-    while True:
-        try:
-            return np.linalg.inv(np.linalg.cholesky(unit + ridge * np.eye(unit.shape[1])))
-        except np.linalg.LinAlgError:
-            ridge *= 100  # the diagonal is 1, so that this ends
+class _Bounds:
+    """The bounds of the free parameters."""
+
+    def __init__(self, model: Model):
+        self.all = model.bounds
+        if self.all is not None:
+            place = slice(None) if model.basis is None else model.basis.argmax(axis=0)
+            self.place, self.free = place, tuple(side[place] for side in self.all)
+
+    def restrict(self, theta, gradient, newton, metric):
+        """Return gradient and matrices without what a bound holds."""
+        if self.all is None:
+            return gradient, newton, metric
+        held = _held(theta[:, self.place], gradient, self.free)
+        return _without(held, gradient, newton, metric)
+
+    def inside(self, theta):
+        """Return theta moved to the nearest bound where it lies beyond."""
+        return theta if self.all is None else np.clip(theta, *self.all)
 
 
-def _along(axes, curvature, root, back, gradient, damping):
-    """Return the damped step along the axes of curvature, and what it and a free one gain."""
-    slope = (axes.transpose(0, 2, 1) @ (root @ gradient[:, :, None]))[:, :, 0]
-    free = np.abs(curvature) + 1e-12
-    stiff = free + damping[:, None]
-    step = -(back @ (axes @ (slope / stiff)[:, :, None]))[:, :, 0]
-    return step, (slope**2 / stiff).sum(axis=1) / 2, (slope**2 / free).sum(axis=1) / 2
-
-
-def _relevance(theta, table: Table):
-    """Return each parameter's term as a share of the loss mid-design, (members, p).
-
-    At the edge E = 0 the logarithm of E runs away for ever while no prediction moves.
-    """
-    free = table.first + len(table.axes)
-    size = np.exp(np.clip(theta[:, :free], *RANGE))
-    total = size.sum(axis=1, keepdims=True) + (table.offset or 0.0)
-    return np.concatenate([size, size[:, table.first :]], axis=1) / total
-
-
-def _minimise(theta, table, delta, iterations, tolerance) -> Outcome:
+def _minimise(theta, model: Model, delta, iterations, tolerance) -> Outcome:
+    bounds = _Bounds(model)
+    theta = bounds.inside(theta)
     count = len(theta)
     end = Outcome(theta.copy(), np.empty(count), np.zeros(count, bool), np.zeros(count, int))
     member = np.arange(count)  # whom each place of the arrays below belongs to
-    room = _room(count, table)
-    state = [theta.copy(), *_expand(theta, table, delta, room, full=True)]
+    room = model.room(count)
+    state = [theta.copy(), *_evaluate(theta, model, delta, room, full=True)]
     damping, ended, converged = np.full(count, 0.1), np.zeros(count, bool), np.zeros(count, bool)
     for turn in range(1, iterations + 1):
-        theta, value, noise, gradient, newton, metric = state
-        step, predicted, at_most = _step(newton, metric, gradient, damping)
+        theta, value, noise, *slopes = state
+        step, predicted, at_most = damped_step(*bounds.restrict(theta, *slopes), damping)
+        step = step if model.basis is None else step @ model.basis.T
+        there = bounds.inside(theta + step)
         full = turn % REFRESH == 0
-        trial = [theta + step, *_expand(theta + step, table, delta, room, full=full)]
+        trial = [there, *_evaluate(there, model, delta, room, full=full)]
         gain = value - trial[1]
         better = gain >= -noise
-        seen = (np.abs(step) * _relevance(theta, table)).max(axis=1)
+        seen = (np.abs(step) * model.relevance(theta)).max(axis=1)
         converged |= (at_most <= noise) | ((seen < tolerance) & (damping < 1e-2))
         for old, new in zip(state, trial, strict=True):
             if new is not None:
@@ -215,48 +131,46 @@ def _minimise(theta, table, delta, iterations, tolerance) -> Outcome:
             state = [part[left] for part in state]
             damping, member = damping[left], member[left]
             ended, converged = ended[left], converged[left]
-            table = table.members(left)
+            model = model.members(left)
     return end
 
 
-def minimise(theta, table, delta, *, iterations=100, tolerance=1e-9) -> Outcome:
+def minimise(theta, model: Model, delta, *, iterations=100, tolerance=1e-9) -> Outcome:
     """Run every member downhill from its own start, shape (members, p).
 
     A member has converged when a (nearly) undamped Newton step is below ``tolerance`` in
     every parameter, or promises less than rounding can show. ``objective`` is the sum of
     ``huber(r, delta) / delta`` (of ``r^2/2`` where delta is infinite).
     """
-    if table.shared and len(theta) <= table.together(CHUNK):
-        return _minimise(theta, table, delta, iterations, tolerance)
+    if model.shared and len(theta) <= model.together(CHUNK):
+        return _minimise(theta, model, delta, iterations, tolerance)
     # Most members converge in a few steps; the rest are gathered and go on together.
-    first = _chunked(theta, table, delta, min(iterations, EARLY), tolerance)
+    first = _chunked(theta, model, delta, min(iterations, EARLY), tolerance)
     slow = np.flatnonzero(~first.converged)
     if iterations > EARLY and slow.size:
-        part = table.members(slow)
+        part = model.members(slow)
         later = _chunked(first.theta[slow], part, delta, iterations - EARLY, tolerance)
         later.iterations += EARLY
-        for name in ("theta", "objective", "converged", "iterations"):
-            getattr(first, name)[slow] = getattr(later, name)
+        first.take(slow, later)
     return first
 
 
-def _chunked(theta, table, delta, iterations, tolerance) -> Outcome:
-    parts, chunk = [], table.together(CHUNK)
+def _chunked(theta, model: Model, delta, iterations, tolerance) -> Outcome:
+    parts, chunk = [], model.together(CHUNK)
     for start in range(0, len(theta), chunk):
         index = np.arange(start, min(start + chunk, len(theta)))
-        part = table.members(index)
+        part = model.members(index)
         parts.append(_minimise(theta[index], part, delta, iterations, tolerance))
-    names = ("theta", "objective", "converged", "iterations")
-    return Outcome(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    return join(parts)
 
 
-def descend(theta, table, delta, *, top, ratio=10.0, iterations=100) -> Outcome:
+def descend(theta, model: Model, delta, *, top, ratio=10.0, iterations=100) -> Outcome:
     """Minimise at deltas that fall from ``top`` to ``delta`` by ``ratio`` at a time.
 
     The wide Huber loss is smooth, so it carries a distant start into the valley; each
     narrower one then starts close to its own optimum.
     """
     while top > ratio * delta:
-        theta = minimise(theta, table, top, iterations=20, tolerance=1e-3).theta
+        theta = minimise(theta, model, top, iterations=20, tolerance=1e-3).theta
         top /= ratio
-    return minimise(theta, table, delta, iterations=iterations)
+    return minimise(theta, model, delta, iterations=iterations)

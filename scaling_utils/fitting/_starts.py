@@ -12,7 +12,7 @@ from itertools import combinations
 
 import numpy as np
 
-from scaling_utils.fitting._table import Table, huber
+from scaling_utils.fitting._penalty import huber
 
 PAIR_GRID = np.geomspace(0.03, 2.5, 14)  # for each exponent of two
 SINGLE_GRID = np.geomspace(0.01, 4.0, 48)
@@ -42,7 +42,7 @@ def _nonnegative(features: np.ndarray, target: np.ndarray) -> np.ndarray:
     return best
 
 
-def grid_starts(table: Table, delta: float, keep: int) -> np.ndarray:
+def grid_starts(table, delta: float, keep: int) -> np.ndarray:
     """Return the ``keep`` best starts of the grid, shape (keep, parameters).
 
     They are solved on relative residuals, the log residuals to first order, and ranked by
@@ -63,7 +63,7 @@ def grid_starts(table: Table, delta: float, keep: int) -> np.ndarray:
     return theta[np.argsort(score, kind="stable")[:keep]]
 
 
-def _solved(table: Table, exponents: np.ndarray) -> np.ndarray:
+def _solved(table, exponents: np.ndarray) -> np.ndarray:
     """Return the solver's parameters at some exponents, (members, terms)."""
     loss = np.exp(table.target) if table.log else table.target
     shapes = [np.exp(-e[:, None] * axis) for e, axis in zip(exponents.T, table.axes, strict=True)]

@@ -14,18 +14,22 @@ from functools import cached_property
 
 import numpy as np
 
-from scaling_utils._check import positive_array, same_length, whole
+from scaling_utils._check import whole
+from scaling_utils.fitting._draws import LeftOut, Refits, batches
 from scaling_utils.fitting._line import trend_of
 from scaling_utils.fitting._other_reports import envelope_report
 from scaling_utils.fitting.errors import FitError
+from scaling_utils.fitting.fit import Fit, check_rows
 from scaling_utils.fitting.report import Report
 from scaling_utils.laws import Trend
-from scaling_utils.laws.parametric import TRAINING_FLOPS
+from scaling_utils.units import TRAINING_FLOPS
 
 
-@dataclass(frozen=True)
-class EnvelopeFit:
-    """The envelope of training curves, and the power laws through it.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EnvelopeFit(Fit):
+    """The envelope of training curves, and the power law N = G C^a through it.
+
+    Residuals are of log N at the bracketed bins.
 
     Attributes
     ----------
@@ -46,6 +50,8 @@ class EnvelopeFit:
         where too few sizes are left.
     """
 
+    constants = ("G", "a")
+
     C: np.ndarray
     N: np.ndarray
     D: np.ndarray
@@ -65,8 +71,49 @@ class EnvelopeFit:
         """How well the bracketed bins bear out the power law: see ``Report``."""
         return envelope_report(self)
 
+    def predict(self, C):
+        """Return the best N at ``C``, in FLOPs, by the power law."""
+        return self.size.at(C)
 
-def fit_envelope(C, N, loss, D=None, *, bins: int = 100) -> EnvelopeFit:
+    def resample(self, by=None, n: int = 1000, seed: int = 0, *, strata=None, draws=None, check=0):
+        """Refit resamples: see ``Fit.resample``. Unless the points are drawn in another way, whole
+        sizes are drawn: the points of one curve are one run. Few sizes win a bin, so that the
+        values come in steps. ``check`` has nothing to check."""
+        if by is None and strata is None and draws is None:
+            by = self.data["N"]
+        return super().resample(by, n, seed, strata=strata, draws=draws, check=check)
+
+    def _law(self, columns: np.ndarray) -> Trend:
+        return Trend(*map(float, columns))
+
+    @property
+    def _columns(self) -> np.ndarray:
+        return np.array([self.size.coefficient, self.size.exponent])
+
+    @property
+    def _free(self) -> int:
+        return 2
+
+    def _refit(self, draws, rng, check: int) -> Refits:
+        C, N, loss, D = self.data.values()
+        known, columns = {}, []
+        for part in batches(draws.count, draws.rows):
+            for drawn in draws.weights(part) > 0:
+                key = drawn.tobytes()
+                if key not in known:
+                    grid = np.geomspace(C[drawn].min(), C[drawn].max(), self.settings["bins"])
+                    known[key] = _trend(*_curves(C[drawn], N[drawn], loss[drawn], D[drawn], grid))
+                columns.append(known[key])
+        count = len(columns)
+        return Refits(
+            np.array(columns), np.full(count, np.nan), np.ones(count, bool), np.zeros(count, bool)
+        )
+
+    def _left_out(self, group_of, rng) -> np.ndarray:
+        return self._refit(LeftOut(self._rows, group_of), rng, 0).columns
+
+
+def fit_envelope(C, N, loss, D=None, *, bins: int = 100) -> Fit:
     """Find the best size at each amount of work and fit N = G C^a through them.
 
     Parameters
@@ -86,7 +133,9 @@ def fit_envelope(C, N, loss, D=None, *, bins: int = 100) -> EnvelopeFit:
 
     Returns
     -------
-    EnvelopeFit
+    Fit
+        Of the ``Trend`` of N with C, with the envelope as attributes; ``law`` and ``predict`` give
+        the best N at a C.
 
     Raises
     ------
@@ -97,19 +146,16 @@ def fit_envelope(C, N, loss, D=None, *, bins: int = 100) -> EnvelopeFit:
 
     Source: Hoffmann et al. (2022), https://arxiv.org/abs/2203.15556, section 3.1.
     """
-    C, N = positive_array("C", C, ndim=1), positive_array("N", N, ndim=1)
-    loss = positive_array("loss", loss, ndim=1)
-    D = C / (TRAINING_FLOPS * N) if D is None else positive_array("D", D, ndim=1)
-    same_length(C=C, N=N, loss=loss, D=D)
+    if D is None:
+        C, N, loss = check_rows(C=C, N=N, loss=loss)
+        D = C / (TRAINING_FLOPS * N)
+    else:
+        C, N, loss, D = check_rows(C=C, N=N, loss=loss, D=D)
     bins = whole("bins", bins, at_least=2)
-    sizes, curve_of = np.unique(N, return_inverse=True)
-    if len(sizes) < 3:
-        raise ValueError(f"N must take at least 3 values, got {len(sizes)}")
+    if len(np.unique(N)) < 3:
+        raise ValueError(f"N must take at least 3 values, got {len(np.unique(N))}")
     grid = np.geomspace(C.min(), C.max(), bins)
-    rows = [np.flatnonzero(curve_of == k) for k in range(len(sizes))]
-    curves = [_curve(np.log(C[part]), loss[part], D[part], grid) for part in rows]
-    heights = np.stack([curve[0] for curve in curves])  # (sizes, bins), inf where not reached
-    tokens = np.stack([curve[1] for curve in curves])
+    heights, tokens, sizes, grid = _curves(C, N, loss, D, grid)
     kept, winner, bracketed = _lowest(heights)
     best, seen = sizes[winner], tokens[winner, kept]
     if len(np.unique(best[bracketed])) < 2:
@@ -120,7 +166,12 @@ def fit_envelope(C, N, loss, D=None, *, bins: int = 100) -> EnvelopeFit:
         )
     size, _ = trend_of(grid[kept][bracketed], best[bracketed])
     data, _ = trend_of(grid[kept][bracketed], seen[bracketed])
+    left = np.log(size.at(grid[kept][bracketed])) - np.log(best[bracketed])
     return EnvelopeFit(
+        data={"C": C, "N": N, "loss": loss, "D": D},
+        settings={"bins": bins},
+        objective=float(left @ left / 2),
+        residuals=left,
         C=grid[kept],
         N=best,
         D=seen,
@@ -130,6 +181,26 @@ def fit_envelope(C, N, loss, D=None, *, bins: int = 100) -> EnvelopeFit:
         tokens=data,
         standard_error=_leave_one_out(heights, sizes, grid),
     )
+
+
+def _curves(C, N, loss, D, grid):
+    """Return loss (inf where not reached) and tokens of each size on the grid, (sizes, bins),
+    the sizes and the grid."""
+    sizes, curve_of = np.unique(N, return_inverse=True)
+    rows = [np.flatnonzero(curve_of == k) for k in range(len(sizes))]
+    curves = [_curve(np.log(C[part]), loss[part], D[part], grid) for part in rows]
+    heights, tokens = (np.stack(part) for part in zip(*curves, strict=True))
+    return heights, tokens, sizes, grid
+
+
+def _trend(heights, tokens, sizes, grid) -> tuple[float, float]:
+    """Return G and a of the power law through the bracketed bins; NaN where there is none."""
+    kept, winner, bracketed = _lowest(heights)
+    best = sizes[winner][bracketed]
+    if len(np.unique(best)) < 2:
+        return float("nan"), float("nan")
+    found = trend_of(grid[kept][bracketed], best)[0]
+    return found.coefficient, found.exponent
 
 
 def _curve(u, loss, D, grid) -> tuple[np.ndarray, np.ndarray]:
@@ -157,10 +228,6 @@ def _leave_one_out(heights: np.ndarray, sizes: np.ndarray, grid: np.ndarray) -> 
     exponents = []
     for out in range(len(sizes)):
         others = np.delete(np.arange(len(sizes)), out)
-        kept, winner, bracketed = _lowest(heights[others])
-        best = sizes[others][winner][bracketed]
-        if len(np.unique(best)) < 2:
-            return float("nan")
-        exponents.append(trend_of(grid[kept][bracketed], best)[0].exponent)
+        exponents.append(_trend(heights[others], None, sizes[others], grid)[1])
     count = len(exponents)
     return float(np.sqrt((count - 1) * np.var(exponents)))

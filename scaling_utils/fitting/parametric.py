@@ -6,105 +6,68 @@ sum over runs of the Huber loss (delta = 1e-3) of log predicted less log observe
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass, field
-from functools import cached_property
-
 import numpy as np
 
-from scaling_utils._check import member, number, positive_array, same_length
+from scaling_utils._check import member, number
+from scaling_utils.fitting._additive import ABSENT, additive
 from scaling_utils.fitting._additive_report import additive_evidence
+from scaling_utils.fitting._held import Scale, hold
 from scaling_utils.fitting._search import Found, search
-from scaling_utils.fitting._table import make_table
-from scaling_utils.fitting.errors import FitError, FitWarning
-from scaling_utils.fitting.report import Report, make_report
+from scaling_utils.fitting.errors import FitError
+from scaling_utils.fitting.fit import Fit, check_delta, check_rows, check_weights, parts_of, say
 from scaling_utils.laws import ParametricLaw
-from scaling_utils.laws.parametric import TRAINING_FLOPS
+from scaling_utils.units import TRAINING_FLOPS
 
 PARAMETERS = ("E", "A", "B", "alpha", "beta")
 STEEPEST = 2.0  # exponents of measured losses lie between 0.03 and 1
 LEAST_SPREAD = 5e-3  # across the line log D = p + q log N, as a share of the spread along it
 
 
-@dataclass(frozen=True)
-class ParametricFit:
-    """A fitted parametric law and how it was reached.
+class ParametricFit(Fit):
+    """A fit of ``ParametricLaw``; besides its constants it knows a = beta / (alpha + beta)."""
 
-    Attributes
-    ----------
-    law : ParametricLaw
-        The law at the optimum.
-    objective : float
-        Sum over runs of the Huber loss; of |r| where delta is 0, of r^2/2 where infinite.
-    converged : bool
-        Whether the optimum was reached and the runs determine all five parameters.
-    message : str
-        Why, in words.
-    delta : float
-        Where the Huber loss turns from squared to absolute, in log loss (or in loss).
-    space : str
-        "log": residuals are log predicted less log observed. "raw": predicted less observed.
-    N, D, loss : arrays, shape (runs,)
-        The runs: parameters, tokens, loss.
-    residuals : array, shape (runs,)
-        In the fit's space.
-    iterations : int
-        Newton steps of the last stage, from the start that won.
-    agreement : float
-        Share of the starts that ended at this optimum (within 1e-6 of its objective).
-    found : object
-        The solver's own record, for ``bootstrap``.
-    """
-
-    law: ParametricLaw
-    objective: float
-    converged: bool
-    message: str
-    delta: float
-    space: str
-    N: np.ndarray = field(repr=False)
-    D: np.ndarray = field(repr=False)
-    loss: np.ndarray = field(repr=False)
-    residuals: np.ndarray = field(repr=False)
-    iterations: int
-    agreement: float
-    found: Found = field(repr=False, compare=False)
+    constants = PARAMETERS
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What a bootstrap of this fit reports: the parameters, and a = beta/(alpha+beta)."""
+        """The constants, and a, the exponent of the optimal size."""
         return (*PARAMETERS, "a")
 
-    def quantities(self, columns: np.ndarray) -> np.ndarray:
-        """Return those of each row of E, A, B, alpha, beta, shape (rows, 6)."""
+    def _quantities(self, columns: np.ndarray) -> np.ndarray:
         a = columns[:, 4] / (columns[:, 3] + columns[:, 4])
         return np.column_stack([columns, a])
 
-    @cached_property
-    def report(self) -> Report:
-        """How well the runs bear out the law: see ``Report``."""
+    def _law(self, columns: np.ndarray) -> ParametricLaw:
+        return ParametricLaw(*map(float, columns))
 
-        def refit(kept):
-            return fit_parametric(
-                self.N[kept], self.D[kept], self.loss[kept], self.delta, space=self.space
-            )
+    def _fitter(self):
+        return fit_parametric
+
+    def _evidence(self):
+        N, D, loss = self.data.values()
 
         def compare(fit) -> str:
-            budget = float((TRAINING_FLOPS * self.N * self.D).max())
+            budget = float((TRAINING_FLOPS * N * D).max())
             now, then = (x.optimal(budget).tokens_per_parameter for x in (self.law, fit.law))
             return (
                 f"without them the best tokens per parameter at {budget:.3g} FLOPs, the largest "
                 f"budget of the rows, are {then:.3g}, not {now:.3g}"
             )
 
-        return make_report(
-            additive_evidence(
-                self.found, PARAMETERS, self.loss, self.delta, refit, STEEPEST, compare
-            )
-        )
+        return additive_evidence(self, loss, STEEPEST, compare)
 
 
-def fit_parametric(N, D, loss, delta: float = 1e-3, *, space: str = "log") -> ParametricFit:
+def fit_parametric(
+    N,
+    D,
+    loss,
+    delta: float = 1e-3,
+    *,
+    space: str = "log",
+    weights=None,
+    fixed: dict[str, float] | None = None,
+    tie: tuple[str, ...] = (),
+) -> Fit:
     """Fit L(N, D) = E + A/N^alpha + B/D^beta; no start is needed.
 
     Parameters
@@ -120,11 +83,18 @@ def fit_parametric(N, D, loss, delta: float = 1e-3, *, space: str = "log") -> Pa
         deviations, ``numpy.inf`` least squares.
     space : {"log", "raw"}
         Whether residuals are of log loss or of loss.
+    weights : array, shape (runs,), optional
+        How much each run counts, above zero: a run of weight 2 counts as two like it.
+    fixed : dict of float, optional
+        Constants that are held: ``{"E": 1.69}``. E may be zero.
+    tie : tuple of str, optional
+        Constants that are equal: ``("alpha", "beta")``, or ("A", "B").
 
     Returns
     -------
-    ParametricFit
-        Not converged, and with a FitWarning, where the law cannot be relied on.
+    Fit
+        Of a ``ParametricLaw``. Not converged, and with a FitWarning, where the law cannot be
+        relied on.
 
     Raises
     ------
@@ -136,40 +106,72 @@ def fit_parametric(N, D, loss, delta: float = 1e-3, *, space: str = "log") -> Pa
     Source: Hoffmann et al. (2022), https://arxiv.org/abs/2203.15556, Eq. 3. The optimum is
     sought from a grid over the exponents, by damped Newton steps.
     """
-    N, D, loss = check_runs(N, D, loss)
-    delta = delta if delta == np.inf else number("delta", delta, at_least=0)
+    fixed, tie = dict(fixed or {}), tuple(tie)
+    N, D, loss = check_runs(N, D, loss, len(PARAMETERS) - len(fixed) - max(0, len(tie) - 1))
+    weights = check_weights(weights, len(loss))
+    delta = check_delta(delta)
     member("space", space, ("log", "raw"))
-    table = make_table((N, D), loss, log=space == "log")
-    found = search(table, delta, ("A/N^alpha", "B/D^beta"))
-    law = _law(found)
-    if found.doubt:
-        warnings.warn(f"fit_parametric: {found.doubt}", FitWarning, stacklevel=2)
-    return ParametricFit(
-        law=law,
-        objective=found.objective,
-        converged=not found.doubt,
-        message=found.message,
-        delta=float(delta),
-        space=space,
-        N=N,
-        D=D,
-        loss=loss,
-        residuals=found.residuals,
-        iterations=found.iterations,
-        agreement=found.agreement,
-        found=found,
+    others = dict(fixed)
+    E = others.pop("E", None)
+    if E is not None:
+        E = number("fixed['E']", E, at_least=0, below=float(loss.min()))
+    model = additive(
+        (N, D),
+        loss,
+        ("A/N^alpha", "B/D^beta"),
+        log=space == "log",
+        offset=E,
+        weights=weights,
+        held=lambda first, middle: hold(scales(first, middle), others, tie),
     )
+    found = search(model, delta)
+    fit = ParametricFit(
+        data={"N": N, "D": D, "loss": loss},
+        weights=weights,
+        settings={"delta": delta, "space": space, "fixed": fixed, "tie": tie},
+        **parts_of(found, delta),
+    )
+    lawful(fit, found)
+    say("fit_parametric", found)
+    return fit
 
 
-def check_runs(N, D, loss) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the runs as arrays, or say why they cannot determine the five parameters."""
-    N = positive_array("N", N, ndim=1)
-    D = positive_array("D", D, ndim=1)
-    loss = positive_array("loss", loss, ndim=1)
-    same_length(N=N, D=D, loss=loss)
-    if len(loss) < len(PARAMETERS):
+def scales(first: int, middle: tuple[float, float], q: bool = False) -> dict[str, Scale]:
+    """Return how the constants of a law of N and D follow from the solver's parameters.
+
+    ``first``: 1 where E is one of them. ``q``: whether log q is the last.
+    """
+    a, b, alpha, beta = range(first, first + 4)
+    return {
+        **({"E": Scale(0, True, {0: 1.0})} if first else {}),
+        "A": Scale(a, True, {a: 1.0, alpha: middle[0]}),
+        "B": Scale(b, True, {b: 1.0, beta: middle[1]}),
+        "alpha": Scale(alpha, False, {alpha: 1.0}),
+        "beta": Scale(beta, False, {beta: 1.0}),
+        **({"q": Scale(beta + 1, True, {beta + 1: 1.0})} if q else {}),
+    }
+
+
+def lawful(fit: Fit, found: Found) -> None:
+    """Raise FitError where the constants make no law that falls with N and with D."""
+    values = dict(zip(fit.constants, map(float, found.columns), strict=True))
+    partial = {**values, "objective": found.objective, "message": found.message}
+    if found.doubt.startswith(ABSENT):
+        raise FitError(found.doubt, partial)  # the sign of its exponent is a matter of rounding
+    try:
+        _ = fit.law
+    except ValueError as error:
+        raise FitError(
+            f"the best fit is not a law that falls with N and with D: {error}", partial
+        ) from error
+
+
+def check_runs(N, D, loss, free: int = 5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the runs as arrays, or say why they cannot determine so many parameters."""
+    N, D, loss = check_rows(N=N, D=D, loss=loss)
+    if len(loss) < free:
         raise ValueError(
-            f"N, D, loss must hold at least 5 runs to fit 5 parameters, got {len(loss)}"
+            f"N, D, loss must hold at least {free} runs to fit {free} parameters, got {len(loss)}"
         )
     for name, values in (("N", N), ("D", D)):
         distinct = len(np.unique(values))
@@ -188,16 +190,3 @@ def check_runs(N, D, loss) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             f"{LEAST_SPREAD:g} of that along it, got {across / along:.2g}"
         )
     return N, D, loss
-
-
-def _law(found: Found) -> ParametricLaw:
-    values = dict(zip(PARAMETERS, map(float, found.columns), strict=True))
-    partial = {**values, "objective": found.objective, "message": found.message}
-    if found.absent:
-        raise FitError(found.doubt, partial)  # the sign of its exponent is a matter of rounding
-    try:
-        return ParametricLaw(**values)
-    except ValueError as error:
-        raise FitError(
-            f"the best fit is not a law that falls with N and with D: {error}", partial
-        ) from error

@@ -2,68 +2,43 @@
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass, field
-from functools import cached_property
-
 import numpy as np
 
-from scaling_utils._check import member, number, positive_array, same_length
+from scaling_utils._check import member, number, positive_array
+from scaling_utils.fitting._additive import additive
 from scaling_utils.fitting._additive_report import additive_evidence
-from scaling_utils.fitting._search import Found, search
-from scaling_utils.fitting._table import make_table
-from scaling_utils.fitting.errors import FitWarning
-from scaling_utils.fitting.report import Report, make_report
+from scaling_utils.fitting._held import Scale, hold
+from scaling_utils.fitting._search import search
+from scaling_utils.fitting.fit import Fit, check_rows, check_weights, parts_of, say
 from scaling_utils.laws import PowerLaw
 
 METHODS = ("log", "nls", "huber")
 
 
-@dataclass(frozen=True)
-class PowerLawFit:
-    """A fitted power law y = c + a x^-b and how it was reached.
+class PowerLawFit(Fit):
+    """A fit of y = c + a x^-b; b is negative where y grows with x."""
 
-    Attributes
-    ----------
-    a : float
-        Prefactor: the power term at x = 1, in the unit of y.
-    b : float
-        Exponent; negative where y grows with x.
-    c : float
-        Offset, in the unit of y: fitted, or as it was given.
-    offset_fitted : bool
-        Whether c was fitted.
-    method : str
-        "log", "nls" or "huber".
-    objective : float
-        Half the sum of squared residuals, or for "huber" the sum of Huber losses.
-    converged : bool
-        Whether the optimum was reached and the rows determine all parameters.
-    message : str
-        Why, in words.
-    x, y : arrays, shape (rows,)
-        The rows.
-    residuals : array, shape (rows,)
-        Predicted less observed: log y for "log" and "huber", y for "nls".
-    """
-
-    a: float
-    b: float
-    c: float
-    offset_fitted: bool
-    method: str
-    objective: float
-    converged: bool
-    message: str
-    x: np.ndarray = field(repr=False)
-    y: np.ndarray = field(repr=False)
-    residuals: np.ndarray = field(repr=False)
-    found: Found = field(repr=False, compare=False)
+    constants = ("c", "a", "b")
 
     @property
-    def law(self) -> PowerLaw:
-        """The law as an object of ``laws``; raises ValueError where y does not fall."""
-        return PowerLaw.from_coefficient(self.a, self.b, self.c)
+    def a(self) -> float:
+        """Prefactor: the power term at x = 1, in the unit of y."""
+        return float(self._columns[1])
+
+    @property
+    def b(self) -> float:
+        """Exponent."""
+        return float(self._columns[2])
+
+    @property
+    def c(self) -> float:
+        """Offset, in the unit of y: fitted, or as it was given."""
+        return float(self._columns[0])
+
+    @property
+    def offset_fitted(self) -> bool:
+        """Whether c was fitted."""
+        return self.found.model.offset is None
 
     def predict(self, x):
         """Return c + a x^-b at ``x`` (positive, any shape), in the unit of y."""
@@ -71,39 +46,39 @@ class PowerLawFit:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What a bootstrap of this fit reports."""
+        """The constants that were not held by ``offset``."""
         return ("c", "a", "b") if self.offset_fitted else ("a", "b")
 
-    def quantities(self, columns: np.ndarray) -> np.ndarray:
-        """Return those of each row of c, a, b."""
+    def _quantities(self, columns: np.ndarray) -> np.ndarray:
         return columns if self.offset_fitted else columns[:, 1:]
 
-    @cached_property
-    def report(self) -> Report:
-        """How well the rows bear out the law: see ``Report``."""
-        settings = {"offset": self.offset_fitted or self.c, "method": self.method}
-        if self.method == "huber":
-            settings["delta"] = self.found.delta
+    def _law(self, columns: np.ndarray) -> PowerLaw:
+        c, a, b = map(float, columns)
+        return PowerLaw.from_coefficient(a, b, c)
 
-        def refit(kept):
-            return fit_power_law(self.x[kept], self.y[kept], **settings)
+    def _fitter(self):
+        return fit_power_law
 
+    def _evidence(self):
         def compare(fit) -> str:
             return (
                 f"without them b is {fit.b:.4g} and c is {fit.c:.4g}, "
                 f"not {self.b:.4g} and {self.c:.4g}"
             )
 
-        return make_report(
-            additive_evidence(
-                self.found, ("c", "a", "b"), self.y, self.found.delta, refit, compare=compare
-            )
-        )
+        return additive_evidence(self, self.data["y"], None, compare)
 
 
 def fit_power_law(
-    x, y, offset: bool | float = True, method: str = "log", *, delta: float = 1e-3
-) -> PowerLawFit:
+    x,
+    y,
+    offset: bool | float = True,
+    method: str = "log",
+    *,
+    delta: float = 1e-3,
+    weights=None,
+    fixed: dict[str, float] | None = None,
+) -> Fit:
     """Fit y = c + a x^-b; no start is needed.
 
     Parameters
@@ -120,23 +95,30 @@ def fit_power_law(
         through (log x, log y).
     delta : float
         For "huber" only: log residuals beyond delta count by size, not squared.
+    weights : array, shape (rows,), optional
+        How much each row counts, above zero: a row of weight 2 counts as two like it.
+    fixed : dict of float, optional
+        "a" or "b" held at a value; ``offset`` holds c.
 
     Returns
     -------
-    PowerLawFit
-        Not converged, and with a FitWarning, where it cannot be relied on.
+    Fit
+        With the constants as attributes ``a``, ``b`` and ``c``, and residuals of y for "nls",
+        of log y for the others. ``law`` raises ValueError where y does not fall; ``predict``
+        works there too. Not converged, and with a FitWarning, where it cannot be relied on.
 
     Raises
     ------
     TypeError, ValueError
         If the rows cannot determine the law, or an argument is out of range.
     """
-    x, y = positive_array("x", x, ndim=1), positive_array("y", y, ndim=1)
-    same_length(x=x, y=y)
+    x, y = check_rows(x=x, y=y)
+    weights = check_weights(weights, len(y))
     member("method", method, METHODS)
-    delta = number("delta", delta, at_least=0) if method == "huber" else np.inf
-    fitted, held = _offset(offset, y)
-    parameters = 3 if fitted else 2
+    used = number("delta", delta, at_least=0) if method == "huber" else np.inf
+    free, held = _offset(offset, y)
+    fixed = dict(fixed or {})
+    parameters = (3 if free else 2) - len(fixed)
     distinct = len(np.unique(x))
     if distinct < parameters:
         raise ValueError(
@@ -145,25 +127,32 @@ def fit_power_law(
         )
     if np.ptp(y) == 0:
         raise ValueError(f"y must vary between rows, got {y[0]:g} everywhere")
-    table = make_table((x,), y, log=method != "nls", offset=None if fitted else held)
-    found = search(table, delta, ("a x^-b",))
-    if found.doubt:
-        warnings.warn(f"fit_power_law: {found.doubt}", FitWarning, stacklevel=2)
-    c, a, b = map(float, found.columns)
-    return PowerLawFit(
-        a=a,
-        b=b,
-        c=c,
-        offset_fitted=fitted,
-        method=method,
-        objective=found.objective,
-        converged=not found.doubt,
-        message=found.message,
-        x=x,
-        y=y,
-        residuals=found.residuals,
-        found=found,
+    model = additive(
+        (x,),
+        y,
+        ("a x^-b",),
+        log=method != "nls",
+        offset=None if free else held,
+        weights=weights,
+        held=lambda first, middle: hold(_scales(first, *middle), fixed, ()),
     )
+    found = search(model, used)
+    say("fit_power_law", found)
+    return PowerLawFit(
+        data={"x": x, "y": y},
+        weights=weights,
+        settings={"offset": offset, "method": method, "delta": delta, "fixed": fixed},
+        **parts_of(found, used),
+    )
+
+
+def _scales(first: int, middle: float) -> dict[str, Scale]:
+    """Return how a and b follow from the solver's parameters, (log c,) log a mid-design, b."""
+    return {
+        **({"c": Scale(0, True, {0: 1.0})} if first else {}),
+        "a": Scale(first, True, {first: 1.0, first + 1: middle}),
+        "b": Scale(first + 1, False, {first + 1: 1.0}),
+    }
 
 
 def _offset(offset, y: np.ndarray) -> tuple[bool, float]:

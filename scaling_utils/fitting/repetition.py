@@ -2,61 +2,144 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 
-from scaling_utils._check import finite_array, number, positive_array, same_length
+from scaling_utils._check import number
+from scaling_utils.fitting._held import Scale, hold
+from scaling_utils.fitting._joint import Joint
 from scaling_utils.fitting._other_reports import repetition_evidence
-from scaling_utils.fitting._table import huber
-from scaling_utils.fitting.report import Report, make_report
+from scaling_utils.fitting._penalty import huber
+from scaling_utils.fitting._search import search
+from scaling_utils.fitting.fit import Fit, check_delta, check_rows, check_weights, parts_of
 from scaling_utils.laws import DataConstrainedLaw, ParametricLaw
-from scaling_utils.laws.data_constrained import _saturating
 
 LOWEST, HIGHEST = 0.02, 2000.0  # of R*: repeats are worthless, or as good as fresh
-GRID_D = np.geomspace(LOWEST, HIGHEST, 241)
-GRID_N = np.geomspace(LOWEST, HIGHEST, 121)
+GRID = np.log(np.geomspace(LOWEST, HIGHEST, 33))[1:-1]
+PARAMETERS = ("R_D_star", "R_N_star")
 
 
-@dataclass(frozen=True)
-class RepetitionFit:
-    """R_D* and R_N* of the data-constrained law, fitted to runs that repeat their data.
+@dataclass(frozen=True, kw_only=True)
+class Repetition(Joint):
+    """The rows, for the solver; its parameters are log R_D* and log R_N*.
 
-    Attributes
-    ----------
-    law : DataConstrainedLaw
-        With the law for fresh data that was given, and the fitted R_D* and R_N*.
-    objective : float
-        Sum over runs of the Huber loss.
-    residuals : array, shape (runs,)
-        Log predicted less log observed loss.
-    at_limit : tuple of str
-        Those of "R_D_star" and "R_N_star" that ended at a limit of the search, 0.02 or 2000:
-        the runs do not bound them on that side.
+    ``law``: for fresh data. ``size``, ``data``: for N and for D, what of it is unique and how
+    often that is repeated, arrays of shape (rows,).
     """
 
-    law: DataConstrainedLaw
-    objective: float
-    residuals: np.ndarray = field(repr=False)
-    at_limit: tuple[str, ...]
-    runs: tuple[np.ndarray, ...] = field(repr=False, compare=False)
-    delta: float
+    parameters = PARAMETERS
+    offset: bool = False
 
-    @cached_property
-    def report(self) -> Report:
-        """How well the rows bear out the law: see ``Report``."""
+    law: ParametricLaw
+    size: tuple[np.ndarray, np.ndarray]
+    data: tuple[np.ndarray, np.ndarray]
 
-        def refit(kept):
-            return fit_repetition(self.law.law, *(v[kept] for v in self.runs), self.delta)
+    @property
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """The ends of the search."""
+        return np.full(2, np.log(LOWEST)), np.full(2, np.log(HIGHEST))
 
-        return make_report(
-            repetition_evidence(self, lambda theta: _law(self.law.law, theta), refit)
+    def joint(self, theta: np.ndarray):
+        """Return the log loss, its slopes and its curvature."""
+        law = self.law
+        data = _worn(theta[:, :1], *self.data, law.B, law.beta)
+        size = _worn(theta[:, 1:], *self.size, law.A, law.alpha)
+        total = law.E + data[0] + size[0]
+        inner = np.stack([data[1], size[1]], axis=1) / total[:, None]
+
+        def curve(pull):
+            out = -(inner * pull[:, None]) @ inner.transpose(0, 2, 1)
+            for k, part in enumerate((data, size)):
+                out[:, k, k] += (pull * part[2] / total).sum(axis=1)
+            return out
+
+        return np.log(total), inner, curve
+
+    def columns(self, theta: np.ndarray) -> np.ndarray:
+        """Return R_D* and R_N* of each member, shape (members, 2)."""
+        return np.exp(theta)
+
+    def starts(self, delta: float, keep: int) -> np.ndarray:
+        """Return the best places of a grid over both."""
+        grid = np.stack([part.ravel() for part in np.meshgrid(GRID, GRID)], axis=1)
+        values = huber(self.residuals(grid), delta)
+        score = values.sum(axis=1) if self.weights is None else values @ self.weights
+        return grid[np.argsort(score, kind="stable")[:keep]]
+
+    def at_edge(self, theta: np.ndarray) -> np.ndarray:
+        """Return whether a free constant is at the end of the search, (members,)."""
+        lower, upper = self.bounds
+        close = (theta < lower + np.log(1.1)) | (theta > upper - np.log(1.1))
+        free = np.ones(2, dtype=bool) if self.basis is None else self.basis.any(axis=1)
+        return (close & free).any(axis=1)
+
+    def inner_starts(self, delta: float, top: float) -> np.ndarray:
+        """Return four places well inside."""
+        return np.log([[1.0, 1.0], [1.0, 100.0], [100.0, 1.0], [30.0, 30.0]])
+
+    def doubt(self, theta: np.ndarray) -> str:
+        """Return nothing: a constant that the runs do not bound ends at a limit, which the
+        report says."""
+        return ""
+
+
+def _worn(log_scale, unique, repeats, coefficient: float, exponent: float):
+    """Return coefficient * worth^-exponent, and its first and second slope by log R*.
+
+    ``worth``: unique (1 + R* (1 - exp(-repeats / R*))), Eq. 5.
+    """
+    scale = np.exp(log_scale)
+    x = repeats / scale
+    kept = np.exp(-x)
+    worth = unique * (1 + scale * -np.expm1(-x))
+    first = scale * (-np.expm1(-x) - x * kept)
+    second = first - scale * x**2 * kept
+    first, second = unique * first / worth, unique * second / worth
+    term = coefficient * worth**-exponent
+    return (
+        term,
+        -exponent * term * first,
+        exponent * term * ((exponent + 1) * first**2 - second),
+    )
+
+
+class RepetitionFit(Fit):
+    """A fit of R_D* and R_N* of ``DataConstrainedLaw``."""
+
+    constants = PARAMETERS
+
+    @property
+    def at_limit(self) -> tuple[str, ...]:
+        """Those of the constants that ended at a limit of the search."""
+        held = self.settings["fixed"]
+        reached = self.quantities.items()
+        return tuple(
+            n for n, v in reached if n not in held and not LOWEST * 1.1 < v < HIGHEST / 1.1
         )
 
+    def _law(self, columns: np.ndarray) -> DataConstrainedLaw:
+        return DataConstrainedLaw(self.settings["law"], *map(float, columns))
 
-def fit_repetition(law: ParametricLaw, N, D, U, loss, delta: float = 1e-3) -> RepetitionFit:
+    def _fitter(self):
+        return fit_repetition
+
+    def _evidence(self):
+        return repetition_evidence(self)
+
+
+def fit_repetition(
+    law: ParametricLaw,
+    N,
+    D,
+    U,
+    loss,
+    delta: float = 1e-3,
+    *,
+    weights=None,
+    fixed: dict[str, float] | None = None,
+    tie: tuple[str, ...] = (),
+) -> Fit:
     """Fit R_D* and R_N* with the law for fresh data held fixed.
 
     Parameters
@@ -69,10 +152,19 @@ def fit_repetition(law: ParametricLaw, N, D, U, loss, delta: float = 1e-3) -> Re
         Final loss of each run, nats per token.
     delta : float
         Log residuals within delta are squared, those beyond count by size.
+    weights : array, shape (runs,), optional
+        How much each run counts, above zero: a run of weight 2 counts as two like it.
+    fixed : dict of float, optional
+        "R_D_star" or "R_N_star" held at a value.
+    tie : tuple of str, optional
+        ``("R_D_star", "R_N_star")`` makes them equal.
 
     Returns
     -------
-    RepetitionFit
+    Fit
+        Of a ``DataConstrainedLaw`` over the given law; ``at_limit`` names those of R_D_star and
+        R_N_star that ended at a limit of the search, 0.02 or 2000: the runs do not bound them on
+        that side.
 
     Raises
     ------
@@ -80,88 +172,34 @@ def fit_repetition(law: ParametricLaw, N, D, U, loss, delta: float = 1e-3) -> Re
         If an argument is out of range, or no run repeats its data.
 
     Source: Muennighoff et al. (2023), https://arxiv.org/abs/2305.16264, Eqs. 5 and 6, App. A. Both
-    constants are sought on a grid over [0.02, 2000] and then polished.
+    constants are sought from a grid over [0.02, 2000].
     """
     if not isinstance(law, ParametricLaw):
         raise TypeError(f"law must be a ParametricLaw, got {type(law).__name__}")
-    names = ("N", "D", "U", "loss")
-    values = (N, D, U, loss)
-    N, D, U, loss = (positive_array(n, v, ndim=1) for n, v in zip(names, values, strict=True))
-    same_length(N=N, D=D, U=U, loss=loss)
-    delta = number("delta", delta, above=0)
+    N, D, U, loss = check_rows(N=N, D=D, U=U, loss=loss)
+    weights = check_weights(weights, len(loss))
+    delta = check_delta(delta)
     if (D < U).any():
         raise ValueError("D must be at least U: a run cannot hold more unique tokens than tokens")
     if (D == U).all():
         raise ValueError("D must exceed U in some run, or nothing is repeated")
-    scores = _scores(law, (N, D, U, loss), delta).sum(axis=2)  # (R_D, R_N)
-    i, j = np.unravel_index(scores.argmin(), scores.shape)
-
-    def objective(theta: np.ndarray) -> float:
-        trial = _law(law, theta)
-        return float(huber(np.log(trial.loss(N, D, U)) - np.log(loss), delta).sum())
-
-    start = np.log([GRID_D[i], GRID_N[j]])
-    corners = start + np.array([[0, 0], [0.05, 0], [0, 0.1]])
-    options = {"xatol": 1e-6, "fatol": 1e-14, "initial_simplex": corners, "maxiter": 2000}
-    best = minimize(objective, start, method="Nelder-Mead", options=options)
-    fitted = _law(law, best.x)
-    reached = {"R_D_star": fitted.R_D_star, "R_N_star": fitted.R_N_star}
-    at_limit = tuple(n for n, v in reached.items() if not LOWEST * 1.1 < v < HIGHEST / 1.1)
-    return RepetitionFit(
-        law=fitted,
-        objective=float(best.fun),
-        residuals=np.log(fitted.loss(N, D, U)) - np.log(loss),
-        at_limit=at_limit,
-        runs=(N, D, U, loss),
-        delta=delta,
-    )
-
-
-def resample_repetition(fit: RepetitionFit, indices) -> np.ndarray:
-    """Refit R_D* and R_N* to resamples of the runs, for a bootstrap.
-
-    Parameters
-    ----------
-    fit : RepetitionFit
-    indices : sequence of whole-number arrays
-        The runs of each resample, by place, repeats included. Runs of one trunk belong
-        together. Resamples may differ in length.
-
-    Returns
-    -------
-    array, shape (resamples, 2)
-        R_D* and R_N* of each, on the grid of the search (steps of 5 and 10 %).
-
-    Raises
-    ------
-    TypeError, ValueError
-        If ``fit`` is something else, or an index is not the place of a run.
-    """
-    if not isinstance(fit, RepetitionFit):
-        raise TypeError(f"fit must be a RepetitionFit, got {type(fit).__name__}")
-    scores = _scores(fit.law.law, fit.runs, fit.delta)  # (R_D, R_N, runs)
-    runs, found = scores.shape[2], []
-    for index in indices:
-        index = finite_array("indices", index, ndim=1)
-        if (index != np.floor(index)).any() or index.min() < 0 or index.max() >= runs:
-            raise ValueError(f"indices must be whole numbers from 0 to {runs - 1}, got {index}")
-        total = scores @ np.bincount(index.astype(int), minlength=runs)
-        i, j = np.unravel_index(total.argmin(), total.shape)
-        found.append((GRID_D[i], GRID_N[j]))
-    if not found:
-        raise ValueError("indices must hold at least one resample, got none")
-    return np.array(found)
-
-
-def _law(law: ParametricLaw, theta: np.ndarray) -> DataConstrainedLaw:
-    R_D, R_N = np.exp(np.clip(theta, np.log(LOWEST), np.log(HIGHEST)))
-    return DataConstrainedLaw(law, float(R_D), float(R_N))
-
-
-def _scores(law: ParametricLaw, runs, delta: float) -> np.ndarray:
-    """Return the Huber loss of each run at each place of the grid, (R_D, R_N, runs)."""
-    N, D, U, loss = runs
+    fixed, tie = dict(fixed or {}), tuple(tie)
+    for name in set(fixed) & set(PARAMETERS):
+        number(f"fixed[{name!r}]", fixed[name], at_least=LOWEST, at_most=HIGHEST)
     usable = np.minimum(N, law.optimal_for_tokens(U).N)
-    size = law.A * _saturating(N, usable, GRID_N[:, None]) ** -law.alpha  # (R_N, runs)
-    data = law.B * _saturating(D, U, GRID_D[:, None]) ** -law.beta  # (R_D, runs)
-    return huber(np.log(law.E + size[None] + data[:, None]) - np.log(loss), delta)
+    scales = {name: Scale(k, True, {k: 1.0}) for k, name in enumerate(PARAMETERS)}
+    model = Repetition(
+        law=law,
+        size=(usable, N / usable - 1),
+        data=(U, D / U - 1),
+        target=np.log(loss),
+        weights=weights,
+        held=hold(scales, fixed, tie),
+    )
+    found = search(model, delta)
+    return RepetitionFit(
+        data={"N": N, "D": D, "U": U, "loss": loss},
+        weights=weights,
+        settings={"law": law, "delta": delta, "fixed": fixed, "tie": tie},
+        **parts_of(found, delta),
+    )

@@ -1,39 +1,39 @@
-"""What a bootstrap found: the refitted resamples, their intervals, and what to know of them."""
+"""What resampling found: the refitted laws, intervals of anything computed from them, and notes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scaling_utils._check import member
-from scaling_utils.fitting._draws import LeftOut, batches
 from scaling_utils.fitting._evidence import plain_numbers
 from scaling_utils.fitting._intervals import METHODS, interval_of
-from scaling_utils.fitting._rounds import resample_fits
-from scaling_utils.fitting.errors import FitError
-from scaling_utils.fitting.parametric import ParametricFit
-from scaling_utils.fitting.power import PowerLawFit
-from scaling_utils.laws import ParametricLaw
+
+if TYPE_CHECKING:
+    from scaling_utils.fitting.fit import Fit
 
 NOTED = 0.025  # share of the resamples at an edge that is worth a word
 
 
-@dataclass(frozen=True)
-class Bootstrap:
+@dataclass(frozen=True, eq=False)
+class Resamples:
     """The refitted resamples of a fit.
 
     Attributes
     ----------
-    fit : ParametricFit or PowerLawFit
+    fit : Fit
         The fit of all rows.
     names : tuple of str
-        The quantities: E, A, B, alpha, beta and a = beta / (alpha + beta), the exponent of
-        the optimal size, for a parametric law; c (where fitted), a, b for a power law.
-    samples : array, shape (resamples, quantities)
+        What can be asked for by name: the constants of the law, and what the fit adds (``a``,
+        the exponent of the optimal size, for the laws of size and data).
+    samples : array, shape (resamples, names)
         Their values in each resample.
+    columns : array, shape (resamples, constants)
+        The constants of the law in each resample.
     objective : array, shape (resamples,)
         The objective that each resample reached.
     converged : array of bool, shape (resamples,)
@@ -41,19 +41,22 @@ class Bootstrap:
     at_edge : array of bool, shape (resamples,)
         Whether the offset or a term is zero in a resample's fit.
     kind : str
-        How rows were drawn: "case", "stratified" or "indices".
+        How rows were drawn: "case", "stratified", "groups" or "given".
     seed : int or None
         Of the draws; None where the rows were given.
     checked, missed : int
         Resamples also fitted from scratch, and how many of these then ended lower by more
         than a millionth. (The lower fit is kept.)
     redrawn : int
-        Draws with fewer distinct rows than constants, which were drawn again.
+        Draws with too few distinct rows or groups, which were drawn again.
+    group_of : array, shape (rows,), or None
+        The group of each row, where whole groups were drawn.
     """
 
-    fit: ParametricFit | PowerLawFit
+    fit: Fit
     names: tuple[str, ...]
     samples: np.ndarray = field(repr=False)
+    columns: np.ndarray = field(repr=False)
     objective: np.ndarray = field(repr=False)
     converged: np.ndarray = field(repr=False)
     at_edge: np.ndarray = field(repr=False)
@@ -62,48 +65,44 @@ class Bootstrap:
     checked: int
     missed: int
     redrawn: int
+    group_of: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def n(self) -> int:
         """How many resamples there are."""
         return len(self.samples)
 
+    @cached_property
+    def laws(self) -> list:
+        """The law of each resample; None where its constants make none."""
+        return [self._law(row) for row in self.columns]
+
     @property
     def lawful(self) -> np.ndarray:
-        """Whether each resample has a law that falls, with finite constants, shape (resamples,)."""
-        rows = self.samples[:, :5] if isinstance(self.fit, ParametricFit) else self.samples
-        positive = rows[:, 1:] if self.names[0] in ("E", "c") else rows  # an offset may be zero
-        return np.isfinite(rows).all(axis=1) & (rows >= 0).all(axis=1) & (positive > 0).all(axis=1)
+        """Whether each resample has a law, shape (resamples,)."""
+        return np.array([law is not None for law in self.laws])
 
-    @property
-    def standard_errors(self) -> dict[str, float]:
-        """Standard deviation over resamples (n - 1 in the denominator), by name."""
-        return dict(zip(self.names, self.samples.std(axis=0, ddof=1).tolist(), strict=True))
+    def values(self, what: str | Callable) -> np.ndarray:
+        """Return a quantity in each resample, shape (resamples, ...).
 
-    @property
-    def intervals(self) -> dict[str, tuple[float, float] | None]:
-        """95 % percentile intervals, by name."""
-        return self.interval()
-
-    @cached_property
-    def jackknife(self) -> np.ndarray:
-        """The quantities with each row left out once, shape (rows, quantities), for "bca".
-
-        They are as many fits as there are rows, made when they are first asked for.
+        ``what`` is one of ``names``, or a function of the law that returns a number or an
+        array: ``lambda law: law.optimal(1e21).N``. NaN where a resample has no law.
         """
-        found = self.fit.found
-        rng = np.random.default_rng([0 if self.seed is None else self.seed, 1])
-        left_out = LeftOut(found.table.target.size)
-        parts = [
-            resample_fits(found.table, left_out.weights(part), found.theta, found.delta, rng).theta
-            for part in batches(left_out.count, left_out.rows)
-        ]
-        return self.fit.quantities(found.table.columns(np.concatenate(parts)))
+        if isinstance(what, str):
+            return self.samples[:, self.names.index(member("what", what, self.names))]
+        return _values(what, self.laws)
+
+    def se(self, what: str | Callable) -> float | np.ndarray:
+        """Return the standard deviation over resamples (n - 1 in the denominator)."""
+        return self.values(what).std(axis=0, ddof=1)[()]
 
     def interval(
-        self, level: float = 0.95, method: str = "percentile"
-    ) -> dict[str, tuple[float, float] | None]:
-        """Return the interval of each quantity, by name.
+        self, what: str | Callable, level: float = 0.95, method: str = "percentile"
+    ) -> tuple | None:
+        """Return the interval of a quantity, low and high.
+
+        ``what`` is as for ``values``; where it gives arrays, low and high are arrays, NaN where
+        there is no interval.
 
         ``level`` is the nominal coverage, between 0 and 1; it needs 2 / (1 - level) resamples or
         more, 40 for 95 %, and ValueError says so. "percentile" takes quantiles of
@@ -116,55 +115,49 @@ class Bootstrap:
         its promise for some quantities, and "basic" in 70 to 91 %, each known to about 1 %.
         benchmarks/coverage.py prints both tables.
 
-        A resample without a value, because its constants are beyond all numbers, could lie
-        anywhere, and counts against both bounds. Where that leaves a bound without a number the
-        interval is None; ``notes`` says how many there are.
+        A resample without a value, because it has no law or its constants are beyond all
+        numbers, could lie anywhere, and counts against both bounds. Where that leaves a bound
+        without a number the interval is None; ``notes`` says how many there are.
 
-        All rows count as independent. Where they are not, as with checkpoints of one run, the
-        intervals are too narrow: draw whole groups with ``draw_groups``.
+        Rows that were drawn one by one count as independent. Where they are not, as with
+        checkpoints of one run, the intervals are too narrow: draw whole groups, ``by=``.
         """
         member("method", method, METHODS)
-        found = self.fit.found
-        point = self.fit.quantities(found.columns[None])[0]
-        bounds = interval_of(self.samples, point, lambda: self.jackknife, level, method)
-        return dict(zip(self.names, bounds, strict=True))
+        values = self.values(what)
+        flat = values.reshape(self.n, -1)
+        point = np.full(flat.shape[1], np.nan) if method == "percentile" else self._point(what)
+        bounds = interval_of(flat, point, lambda: self._left_out(what), level, method)
+        if values.ndim == 1:
+            return bounds[0]
+        filled = np.array([(np.nan, np.nan) if pair is None else pair for pair in bounds])
+        return tuple(filled.T.reshape(2, *values.shape[1:]))
 
-    def interval_of(
-        self, quantity: Callable[[ParametricLaw], float], level: float = 0.95
-    ) -> tuple[float, float] | None:
-        """Return the percentile interval of a number computed from the law, such as an optimum.
+    def _law(self, row: np.ndarray):
+        try:
+            return self.fit._law(row)
+        except (ValueError, ArithmeticError):
+            return None
 
-        A resample that has no law could give anything, and counts against both bounds; None
-        where too many have none.
+    def _point(self, what) -> np.ndarray:
+        """Return the quantity of the fit itself, flat."""
+        value = self.fit.quantities[what] if isinstance(what, str) else what(self.fit.law)
+        return np.ravel(np.asarray(value, dtype=float))
+
+    @cached_property
+    def _jackknife(self) -> np.ndarray:
+        """The constants with each row (or group, where those were drawn) left out.
+
+        They are as many fits as there are rows, made when they are first asked for.
         """
-        good = self.lawful
-        values = np.full((self.n, 1), np.nan)
-        values[good, 0] = [quantity(law) for law in self._laws(good)]
-        return interval_of(values, [np.nan], lambda: None, level, "percentile")[0]
+        rng = np.random.default_rng([0 if self.seed is None else self.seed, 1])
+        return self.fit._left_out(self.group_of, rng)
 
-    def laws(self) -> list[ParametricLaw]:
-        """Return the law of each resample, to carry the uncertainty into a plan.
-
-        Raises
-        ------
-        FitError
-            If the fit is not parametric, or a resample has no law that falls with N and D. Its
-            ``fit`` is the fit of all rows.
-        """
-        bad = ~self.lawful
-        if bad.any() and isinstance(self.fit, ParametricFit):
-            raise FitError(
-                f"{bad.sum()} of {self.n} resamples have no law that falls with N and D: "
-                "the runs hardly determine it",
-                {"resamples": np.flatnonzero(bad).tolist()},
-                fit=self.fit,
-            )
-        return self._laws(~bad)
-
-    def _laws(self, chosen: np.ndarray) -> list[ParametricLaw]:
-        if not isinstance(self.fit, ParametricFit):
-            raise FitError("laws() is for parametric fits; read samples instead", {}, fit=self.fit)
-        return [ParametricLaw(*map(float, row)) for row in self.samples[chosen, :5]]
+    def _left_out(self, what) -> np.ndarray:
+        """Return the quantity with each row left out, flat, (rows, values)."""
+        if isinstance(what, str):
+            return self.fit._quantities(self._jackknife)[:, [self.names.index(what)]]
+        values = _values(what, [self._law(row) for row in self._jackknife])
+        return values.reshape(len(values), -1)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -175,7 +168,7 @@ class Bootstrap:
             (
                 int(self.at_edge.sum()),
                 self.n,
-                "lie at the edge, an offset or a term of zero",
+                self.fit.edge,
                 NOTED,
             ),
             (int((~self.lawful).sum()), self.n, "have no law that falls, with finite constants", 0),
@@ -198,7 +191,7 @@ class Bootstrap:
                 "kind": self.kind,
                 "level": level,
                 "method": method,
-                "intervals": self.interval(level, method),
+                "intervals": {x: self.interval(x, level, method) for x in self.names},
                 "at_edge": self.at_edge.mean(),
                 "without_law": (~self.lawful).mean(),
                 "not_converged": (~self.converged).sum(),
@@ -208,3 +201,11 @@ class Bootstrap:
                 "notes": self.notes,
             }
         )
+
+
+def _values(what: Callable, laws: list) -> np.ndarray:
+    """Return the values of a function of each law, (laws, ...); NaN where there is none."""
+    found = [None if law is None else np.asarray(what(law), dtype=float) for law in laws]
+    shape = next((value.shape for value in found if value is not None), ())
+    nothing = np.full(shape, np.nan)
+    return np.array([nothing if value is None else value for value in found])

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 
 import numpy as np
 
 from scaling_utils._check import finite_array, positive_array, same_length
+from scaling_utils.fitting._held import Scale, hold
+from scaling_utils.fitting._joint import Joint
 from scaling_utils.fitting._other_reports import transfer_evidence
+from scaling_utils.fitting._search import search
 from scaling_utils.fitting.errors import FitError
-from scaling_utils.fitting.report import Report, make_report
+from scaling_utils.fitting.fit import (
+    Fit,
+    check_delta,
+    check_rows,
+    check_weights,
+    parts_of,
+    say,
+)
+from scaling_utils.laws import TransferLaw
+
+PARAMETERS = ("k", "alpha", "beta")
 
 
 def effective_data(D, loss, reached) -> np.ndarray:
@@ -48,67 +60,131 @@ def effective_data(D, loss, reached) -> np.ndarray:
     return np.where(reached > falling[-1], 0.0, found)
 
 
-@dataclass(frozen=True)
-class TransferFit:
-    """D_T = k D_F^alpha N^beta through measured cells.
+@dataclass(frozen=True, kw_only=True)
+class Linear(Joint):
+    """Rows for the solver: a law that is linear in its parameters.
 
-    Attributes
-    ----------
-    k, alpha, beta : of the law; unlike those of ``laws.TransferLaw`` they may have any sign.
-    scatter : root mean square of the residuals in log10 D_T, over all cells.
-    rows : D_F, N and D_T of the cells.
+    ``design``: a column for log k in the middle of the rows, alpha and beta, (rows, 3), the last
+    two less their means ``middle``.
     """
 
-    k: float
-    alpha: float
-    beta: float
-    scatter: float
-    rows: tuple[np.ndarray, ...] = field(repr=False, compare=False)
+    parameters = PARAMETERS
+    offset: bool = False
+
+    design: np.ndarray
+    middle: np.ndarray
+
+    def joint(self, theta: np.ndarray):
+        """Return the log value, its slopes and its curvature, which is none."""
+        inner = np.broadcast_to(self.design.T, (len(theta), *self.design.T.shape))
+        return theta @ self.design.T, inner, lambda pull: np.zeros((len(theta), 3, 3))
+
+    def columns(self, theta: np.ndarray) -> np.ndarray:
+        """Return k, alpha and beta of each member, shape (members, 3)."""
+        with np.errstate(over="ignore"):
+            k = np.exp(theta[:, 0] - theta[:, 1:] @ self.middle)
+        return np.column_stack([k, theta[:, 1:]])
+
+    def starts(self, delta: float, keep: int) -> np.ndarray:
+        """Return least squares without weights."""
+        return np.linalg.lstsq(self.design, self.target, rcond=None)[0][None]
+
+    def inner_starts(self, delta: float, top: float) -> np.ndarray:
+        """Return the same: nothing has an edge."""
+        return self.starts(delta, 1)
+
+
+class TransferFit(Fit):
+    """A fit of D_T = k D_F^alpha N^beta through measured cells.
+
+    Its exponents may have any sign, those of ``law``, a ``TransferLaw``, must be above zero;
+    ``predict`` works for all.
+    """
+
+    constants = PARAMETERS
+
+    @property
+    def k(self) -> float:
+        """Coefficient."""
+        return float(self._columns[0])
+
+    @property
+    def alpha(self) -> float:
+        """Exponent of the target data."""
+        return float(self._columns[1])
+
+    @property
+    def beta(self) -> float:
+        """Exponent of the size."""
+        return float(self._columns[2])
+
+    @property
+    def scatter(self) -> float:
+        """Root mean square of the residuals in log10 D_T, over all cells."""
+        return float(np.sqrt(np.mean(self.residuals**2)) / np.log(10))
 
     def predict(self, D_F, N) -> np.ndarray:
         """Return D_T, in the unit of the data, at D_F and N (positive, shapes that broadcast)."""
         D_F, N = positive_array("D_F", D_F), positive_array("N", N)
         return (self.k * D_F**self.alpha * N**self.beta)[()]
 
-    @cached_property
-    def report(self) -> Report:
-        """How well the cells bear out the law: see ``Report``. Residuals are of ln D_T."""
+    def _law(self, columns: np.ndarray) -> TransferLaw:
+        return TransferLaw(*map(float, columns))
 
-        def refit(kept):
-            return fit_transfer(*(values[kept] for values in self.rows))
+    def _fitter(self):
+        return fit_transfer
 
-        return make_report(transfer_evidence(self, _design(*self.rows[:2]), refit))
+    def _evidence(self):
+        return transfer_evidence(self)
 
 
-def fit_transfer(D_F, N, D_T) -> TransferFit:
-    """Fit the law by least squares in logarithms.
+def fit_transfer(
+    D_F,
+    N,
+    D_T,
+    delta: float = np.inf,
+    *,
+    weights=None,
+    fixed: dict[str, float] | None = None,
+) -> Fit:
+    """Fit D_T = k D_F^alpha N^beta, by least squares in logarithms unless delta is given.
 
     Parameters
     ----------
     D_F : target data. N : parameters. D_T : data transferred, same unit as D_F. All positive,
         shape (cells,).
+    delta : log residuals within delta are squared, those beyond count by size.
+    weights : how much each cell counts, above zero, shape (cells,).
+    fixed : "alpha" or "beta" held at a value.
 
     Raises
     ------
     TypeError, ValueError : a value that is not positive and finite, or lengths that differ.
-    FitError : fewer than three cells, or cells that cannot tell alpha from beta.
+    FitError : fewer cells than constants, or cells that cannot tell alpha from beta.
     """
-    D_F, N = positive_array("D_F", D_F, ndim=1), positive_array("N", N, ndim=1)
-    D_T = positive_array("D_T", D_T, ndim=1)
-    same_length(D_F=D_F, N=N, D_T=D_T)
-    design = _design(D_F, N)
-    if np.linalg.matrix_rank(design) < 3:
+    D_F, N, D_T = check_rows(D_F=D_F, N=N, D_T=D_T)
+    weights = check_weights(weights, len(D_T))
+    delta = check_delta(delta)
+    fixed = dict(fixed or {})
+    logs = np.column_stack([np.log(D_F), np.log(N)])
+    middle = logs.mean(axis=0)
+    design = np.column_stack([np.ones(len(N)), logs - middle])
+    scales = {"k": Scale(0, True, {0: 1.0, 1: -middle[0], 2: -middle[1]})}
+    scales |= {name: Scale(p, False, {p: 1.0}) for p, name in ((1, "alpha"), (2, "beta"))}
+    held = hold(scales, fixed, ())
+    free = design if held is None else design @ held.basis
+    if np.linalg.matrix_rank(free) < free.shape[1]:
         raise FitError(
             f"{len(N)} cells with {len(np.unique(D_F))} values of D_F and "
             f"{len(np.unique(N))} of N cannot fix k, alpha and beta",
             {},
         )
-    coefficients = np.linalg.lstsq(design, np.log(D_T), rcond=None)[0]
-    residuals = design @ coefficients - np.log(D_T)
-    scatter = np.sqrt(np.mean(residuals**2)) / np.log(10)
-    log_k, alpha, beta = map(float, coefficients)
-    return TransferFit(float(np.exp(log_k)), alpha, beta, float(scatter), (D_F, N, D_T))
-
-
-def _design(D_F: np.ndarray, N: np.ndarray) -> np.ndarray:
-    return np.column_stack([np.ones(len(N)), np.log(D_F), np.log(N)])
+    model = Linear(design=design, middle=middle, target=np.log(D_T), weights=weights, held=held)
+    found = search(model, delta)
+    say("fit_transfer", found)
+    return TransferFit(
+        data={"D_F": D_F, "N": N, "D_T": D_T},
+        weights=weights,
+        settings={"delta": delta, "fixed": fixed},
+        **parts_of(found, delta),
+    )

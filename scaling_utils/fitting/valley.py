@@ -9,7 +9,7 @@ import numpy as np
 from scaling_utils._check import number, positive_array, whole
 from scaling_utils.fitting.isoflop import fit_isoflop
 from scaling_utils.laws import ParametricLaw
-from scaling_utils.laws.parametric import TRAINING_FLOPS
+from scaling_utils.units import TRAINING_FLOPS
 
 
 @dataclass(frozen=True)

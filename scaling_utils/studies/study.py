@@ -18,7 +18,6 @@ import numpy as np
 
 from scaling_utils._check import finite_array, number
 from scaling_utils.studies import records, slices, splits
-from scaling_utils.studies.resampling import resampled
 from scaling_utils.studies.splits import Score, Split
 from scaling_utils.studies.tuning import Cells, cells
 from scaling_utils.units import TRAINING_FLOPS
@@ -130,9 +129,9 @@ class Study:
         """Refit a fit of this study to ``n`` resamples of whole sizes.
 
         All lengths of one size come from one trunk and share most of their training, so they are
-        drawn together. The result has ``intervals``, the central 95 % of each constant by name.
+        drawn together. The result is the fit's ``Resamples``, with ``interval``.
         """
-        return resampled(fit, by=self.fitted.N, n=n, seed=seed)
+        return fit.resample(by=self.fitted.N, n=n, seed=seed)
 
     def slices(self, budgets, around: int | None = None) -> slices.Slices:
         """Return the losses at equal compute of all cells that are fitted or held out: see
