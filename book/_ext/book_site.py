@@ -6,11 +6,14 @@
    The data behind a claim or a verdict, meant for the scoreboard, is not shown a second time.
 2. A chapter shows the number of its file (``20_chinchilla`` is chapter 20), so that a number
    means the same chapter after others have been added before it.
-3. Bibliography entries and empty table headings get the markup that screen readers know.
-4. The line that tells the tests to compare a cell's output is not shown; it is for machines.
-5. The scripts of sphinx-thebe are left out: this book has no live kernel, and on every page
+3. The line that tells the tests to compare a cell's output is not shown; it is for machines.
+4. The scripts of sphinx-thebe are left out: this book has no live kernel, and on every page
    they end in a JavaScript error.
-6. A changed style or script reaches all pages.
+5. A changed style, script or template reaches all pages.
+
+The modules beside this one do the rest: ``site_assets`` and ``site_icons`` make pages light,
+``site_body`` mends what Sphinx has written, ``site_cells`` names folded cells, ``site_head``
+says what a page is about, and ``site_search`` enters subjects in the search.
 """
 
 from __future__ import annotations
@@ -18,18 +21,20 @@ from __future__ import annotations
 import re
 from base64 import b64decode, b64encode
 from dataclasses import replace
-from hashlib import sha256
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
+import site_assets
+import site_body
+import site_cells
+import site_head
+import site_search
 from docutils import nodes
 from PIL import Image
 
 CLAIM_MIME = "application/vnd.scaling-utils.claim+json"
 VERDICT_MIME = "application/vnd.scaling-utils.verdict+json"
 
-STATIC = Path(__file__).resolve().parent.parent / "_static"
-EMPTY_HEADING = re.compile(r'<th class="head[^"]*">\s*(?:<p>\s*</p>)?\s*</th>')
 TEST_MARK = "# NBVAL_CHECK_OUTPUT"
 _CHAPTER_FILE = re.compile(r"(?P<number>\d\d)_\w+")
 
@@ -116,27 +121,21 @@ def silence_thebe(app, config):
 
 
 def know_static_files(app, config):
-    """Write all pages again when a style or script has changed.
+    """Write all pages again when a style, script or template has changed.
 
-    Sphinx copies these files only where some page is out of date, and pages name their digests.
+    Sphinx copies these files only where some page is out of date, and pages name their digest.
     """
-    files = sorted(path for path in STATIC.iterdir() if path.is_file())
-    config.book_static = sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+    config.site_version = config.html_context["site_version"] = site_assets.digest()
+
+
+def write_bundles(app, problem):
+    """Make the style sheet and the script of all pages, when these are written."""
+    if problem is None and app.builder.name == "html":
+        site_assets.write_bundles(Path(app.outdir))
 
 
 def _is_thebe(name: str) -> bool:
     return name.startswith(("sphinx_thebe", "sphinx-thebe"))
-
-
-def mend_body(app, pagename, templatename, context, doctree):
-    """Correct what screen readers stumble over in a page's body.
-
-    Docutils gives bibliography entries a role that the standard has since withdrawn; the list
-    around them asks for list items. An empty heading of a table is a plain cell.
-    """
-    if "body" in context:
-        body = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
-        context["body"] = EMPTY_HEADING.sub("<td></td>", body)
 
 
 def setup(app):
@@ -150,9 +149,16 @@ def setup(app):
     app.connect("doctree-read", hide_test_marks)
     # After Sphinx has numbered its own sections, which starts from an empty table.
     app.connect("env-get-updated", number_chapters, priority=900)
-    app.connect("html-page-context", mend_body)
+    app.connect("doctree-read", site_cells.name_folds)
+    app.connect("html-page-context", site_body.mend_body)
+    # The theme adds to a page's context at 500 and 501.
+    app.connect("html-page-context", site_head.add_head, priority=600)
+    app.connect("html-collect-pages", site_head.lost_page)
+    app.connect("html-collect-pages", site_search.feed_keywords)
+    app.connect("build-finished", write_bundles)
+    app.connect("build-finished", site_head.write_sitemap)
     # When every extension has been loaded and before any of them acts.
     app.connect("config-inited", silence_thebe, priority=900)
-    app.add_config_value("book_static", "", "html", str)
+    app.add_config_value("site_version", "", "html", str)
     app.connect("config-inited", know_static_files)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
