@@ -8,11 +8,11 @@
   window.MathJax = {
     loader: {
       load: [
-        "input/tex-base", "[tex]/ams", "[tex]/newcommand", "output/chtml",
+        "input/tex-base", "[tex]/ams", "output/chtml",
         "ui/lazy", "a11y/assistive-mml",
       ],
     },
-    tex: { packages: ["base", "ams", "newcommand"] },
+    tex: { packages: ["base", "ams"] },
     options: { processHtmlClass: "tex2jax_process|mathjax_process|math|output_area" },
   };
   const load = () => {
