@@ -12,7 +12,7 @@
 5. A changed style, script or template reaches all pages.
 
 The modules beside this one do the rest: ``site_assets`` and ``site_icons`` make pages light,
-``site_body`` mends what Sphinx has written, ``site_cells`` names folded cells, ``site_head``
+``site_api`` reads docstrings, ``site_body`` mends what Sphinx has written, ``site_cells`` names folded cells, ``site_head``
 says what a page is about, and ``site_search`` enters subjects in the search.
 """
 
@@ -26,6 +26,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from zlib import crc32
 
+import site_api
 import site_assets
 import site_body
 import site_cells
@@ -160,6 +161,7 @@ def setup(app):
     # After Sphinx has numbered its own sections, which starts from an empty table.
     app.connect("env-get-updated", number_chapters, priority=900)
     app.connect("doctree-read", site_cells.name_folds)
+    app.connect("autodoc-process-docstring", site_api.mend_docstring, priority=100)
     app.connect("html-page-context", site_body.mend_body)
     # The theme adds to a page's context at 500 and 501.
     app.connect("html-page-context", site_head.add_head, priority=600)

@@ -141,7 +141,10 @@ def write_bundles(html: Path) -> None:
     css = "".join(path.read_text("utf-8") for path in _found(static, STYLES))
     # The first of these imports the second, which is in the bundle.
     css = re.sub(r"@import url\([^)]*basic\.css[^)]*\);|@charset [^;]*;", "", css)
-    licences = "\n".join(LICENCE.findall(css)) + "\n"
-    (static / "site.css").write_text(
-        licences + trimmed(css + site_icons.style(), known), encoding="utf-8"
-    )
+    css += site_icons.style()
+    # Reading the styles takes seconds; nothing is to be done where nothing has changed.
+    mark = f"/* {sha256(repr((css, sorted(known))).encode()).hexdigest()} */\n"
+    made = static / "site.css"
+    if not (made.is_file() and made.read_text("utf-8").startswith(mark)):
+        licences = "\n".join(LICENCE.findall(css)) + "\n"
+        made.write_text(mark + licences + trimmed(css, known), encoding="utf-8")
