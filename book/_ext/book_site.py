@@ -12,8 +12,9 @@
 5. A changed style, script or template reaches all pages.
 
 The modules beside this one do the rest: ``site_assets`` and ``site_icons`` make pages light,
-``site_api`` reads docstrings, ``site_body`` mends what Sphinx has written, ``site_cells`` names folded cells, ``site_head``
-says what a page is about, and ``site_search`` enters subjects in the search.
+``site_api`` reads docstrings, ``site_body`` mends what Sphinx has written, ``site_cells`` names
+folded cells, ``site_head`` says what a page is about, and ``site_search`` enters subjects in the
+search.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ CLAIM_MIME = "application/vnd.scaling-utils.claim+json"
 VERDICT_MIME = "application/vnd.scaling-utils.verdict+json"
 
 TEST_MARK = "# NBVAL_CHECK_OUTPUT"
+PACKAGE = Path(__file__).parents[2] / "scaling_utils" / "notebook" / "__init__.py"
+REPOSITORY = re.compile(r'^REPOSITORY = "(\S+/\S+)"$', flags=re.M)
 # The root of the mean square by which fewer colours may change an image, of 255.
 ERROR = 2.0
 _CHAPTER_FILE = re.compile(r"(?P<number>\d\d)_\w+")
@@ -131,6 +134,21 @@ def silence_thebe(app, config):
     registry.css_files = [asset for asset in registry.css_files if not _is_thebe(asset[0])]
 
 
+def know_repository(app, config):
+    """Give the theme's buttons the package's address; while that is unset there are none."""
+    found = REPOSITORY.search(PACKAGE.read_text("utf-8"))[1]
+    if found == "OWNER/REPO":
+        return
+    config.html_theme_options |= {
+        "repository_url": f"https://github.com/{found}",
+        "repository_branch": "main",
+        "path_to_docs": "",
+        "use_repository_button": True,
+        "use_issues_button": True,
+        "launch_buttons": {"colab_url": "https://colab.research.google.com"},
+    }
+
+
 def know_static_files(app, config):
     """Write all pages again when a style, script or template has changed.
 
@@ -173,6 +191,7 @@ def setup(app):
     # When every extension has been loaded and before any of them acts.
     app.connect("config-inited", silence_thebe, priority=900)
     app.add_config_value("site_version", "", "html", str)
+    app.connect("config-inited", know_repository)
     app.connect("config-inited", know_static_files)
     # Pages that are kept between builds were read by the code as it was then.
     reading = b"".join(
