@@ -509,7 +509,8 @@ def test_a_folded_cell_is_called_by_its_label_or_by_what_it_shows(metadata, outp
 def test_styles_that_no_page_meets_are_left_out():
     css = (
         "/* a remark */ .used { color: red } .unused, .used.on:hover { color: blue }"
-        "@media print { .unused { top: 0 } .used { top: 1px } } @media screen { .unused { top: 0 } }"
+        "@media print { .unused { top: 0 } .used { top: 1px } }"
+        "@media screen { .unused { top: 0 } }"
         ":not(.unused) p { top: 2px } @keyframes turn { to { top: 0 } }"
     )
     kept = site_assets.trimmed(css, {"used", "on"})
