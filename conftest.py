@@ -1,3 +1,3 @@
-"""Applies the rules of tests/notebook_cells.py to the tests and to the chapters alike."""
+"""Applies the rules of tests/notebook_cells.py to tests and chapters; holds the site's browser."""
 
-pytest_plugins = ["notebook_cells"]
+pytest_plugins = ["notebook_cells", "site_pages"]

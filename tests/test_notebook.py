@@ -270,6 +270,29 @@ def test_setup_refuses_bad_numbers(options, words):
         notebook.setup(**options)
 
 
+def setup_cell_where_nothing_is_installed(monkeypatch, address: str) -> list[str]:
+    """Run the setup cell of a book at an address; return the packages that it installs."""
+    monkeypatch.setattr("scaling_utils.notebook._setup.REPOSITORY", address)
+    installed = []
+    text = notebook.write_setup_cell().replace(
+        "    %pip install -q {BOOK}\n", "    installed.append(BOOK)\n"
+    )
+    text = text.replace("import scaling_utils\n", "import no_such_package\n")
+    with mpl.rc_context():
+        exec(compile(text, "setup", "exec"), {"installed": installed})
+    return installed
+
+
+def test_setup_cell_installs_from_the_address_once_it_is_set(monkeypatch):
+    installed = setup_cell_where_nothing_is_installed(monkeypatch, "someone/book")
+    assert installed == ["git+https://github.com/someone/book"]
+
+
+def test_setup_cell_says_what_to_do_while_there_is_no_address(monkeypatch):
+    with pytest.raises(ImportError, match=r"no public address.*run: %pip install"):
+        setup_cell_where_nothing_is_installed(monkeypatch, notebook.UNSET)
+
+
 def test_setup_cell_runs_where_the_package_is_installed(monkeypatch):
     from IPython.core.inputtransformer2 import TransformerManager
 

@@ -13,16 +13,20 @@ from types import SimpleNamespace
 
 import book_site
 import bookdata
+import build
 import numpy as np
 import pages
 import pytest
+import site_assets
+import site_body
+import site_cells
 import verdicts
 import yaml
 from docutils import nodes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from scaling_utils.notebook import CLAIM_MIME, COLOURS, REPOSITORY, VERDICT_MIME
+from scaling_utils.notebook import CLAIM_MIME, COLOURS, REPOSITORY, UNSET, VERDICT_MIME
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -65,8 +69,8 @@ def chapter_file(path: Path) -> None:
 @pytest.fixture
 def project(tmp_path) -> Path:
     """A copy of the project's data with one chapter, number 20, and nothing else."""
-    for name in ("book/chapters.csv", "book/slides.csv", "_config.yml"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    for name in ("book/chapters.csv", "book/slides.csv", "scaling_utils/notebook/__init__.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     for page in ("resources", "errata"):
         (tmp_path / "book" / f"{page}.md").write_text("# Page\n", encoding="utf-8")
@@ -82,6 +86,10 @@ def toc() -> dict:
 def toc_pages() -> list[str]:
     listed = [entry["file"] for part in toc()["parts"] for entry in part["chapters"]]
     return [toc()["root"], *listed]
+
+
+# Parts of the table of contents that hold no chapters.
+OTHER_PARTS = {"The package", "Appendix"}
 
 
 # The data
@@ -155,7 +163,8 @@ def test_the_parts_of_the_table_of_contents_are_those_of_the_chapters():
     part_of = {chapter.page: chapter.part for chapter in bookdata.read_book().chapters}
     for part in toc()["parts"]:
         for entry in part["chapters"]:
-            assert part_of.get(entry["file"], "Appendix") == part["caption"]
+            allowed = {part_of[entry["file"]]} if entry["file"] in part_of else OTHER_PARTS
+            assert part["caption"] in allowed
 
 
 def test_every_page_of_the_book_is_in_the_table_of_contents():
@@ -165,6 +174,42 @@ def test_every_page_of_the_book_is_in_the_table_of_contents():
 
 def test_one_repository_address():
     assert bookdata.read_book().repository == REPOSITORY
+    assert UNSET == bookdata.UNSET_REPOSITORY
+
+
+def set_address(project: Path, address: str) -> None:
+    path = project / "scaling_utils" / "notebook" / "_setup.py"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace(f'REPOSITORY = "{REPOSITORY}"', f'REPOSITORY = "{address}"'))
+
+
+def test_mixed_addresses_stop_the_build(project):
+    book = bookdata.read_book(project)
+    chapter = book.written[0].path
+    text = chapter.read_text("utf-8")
+    chapter.write_text(text.replace("%pip install x", "BOOK = 'git+https://github.com/a/b'"))
+    assert build.mixed(book) == ["20_chinchilla.ipynb: a/b"]
+    set_address(project, "a/b")
+    assert build.mixed(book) == []
+
+
+def config() -> SimpleNamespace:
+    return SimpleNamespace(html_theme_options={"navbar_persistent": []})
+
+
+def test_buttons_lead_to_the_packages_address_once_it_is_set(project, monkeypatch):
+    monkeypatch.setattr(
+        book_site, "PACKAGE", project / "scaling_utils" / "notebook" / "_setup.py"
+    )
+    set_address(project, UNSET)
+    unset, known = config(), config()
+    book_site.know_repository(None, unset)
+    assert "repository_url" not in unset.html_theme_options
+    set_address(project, "a/b")
+    book_site.know_repository(None, known)
+    assert known.html_theme_options["repository_url"] == "https://github.com/a/b"
+    assert "colab_url" in known.html_theme_options["launch_buttons"]
+    assert known.html_theme_options["navbar_persistent"] == []
 
 
 def test_the_claims_type_is_one_word_everywhere():
@@ -288,8 +333,13 @@ def test_tools_lists_third_party_imports_only(project):
     assert pages.tools(bookdata.read_book(project)).splitlines()[2:] == ["| `scipy` | 20 |"]
 
 
-def test_run_names_the_repository(project):
-    assert f"https://github.com/{REPOSITORY}\n" in pages.run(bookdata.read_book(project))
+def test_run_names_the_repository_or_says_how_to_set_it(project):
+    set_address(project, UNSET)
+    said = pages.run(bookdata.read_book(project))
+    assert "no public address yet" in said
+    assert "github.com" not in said
+    set_address(project, "a/b")
+    assert "git clone https://github.com/a/b\n" in pages.run(bookdata.read_book(project))
 
 
 def test_a_bar_in_a_table_cell_is_escaped():
@@ -312,7 +362,7 @@ def test_digits(value, text):
 
 def test_parts_are_written_once_and_then_left_alone(project):
     book = bookdata.read_book(project)
-    assert set(pages.write_parts(book)) == set(pages.PARTS)
+    assert set(pages.write_parts(book)) == {*pages.PARTS, "highlights.md"}
     assert pages.write_parts(book) == []
 
 
@@ -405,8 +455,76 @@ def test_a_figure_with_transparent_parts_is_left_alone():
 )
 def test_an_empty_heading_becomes_a_cell(heading):
     context = {"body": f'<tr>{heading}<th class="head"><p>N</p></th></tr>'}
-    book_site.mend_body(None, "page", "page.html", context, None)
+    site_body.mend_body(book_of_images({}), "page", "page.html", context, None)
     assert context["body"] == '<tr><td></td><th class="head"><p>N</p></th></tr>'
+
+
+def book_of_images(images: dict, folder: Path = ROOT) -> SimpleNamespace:
+    """Stand in for Sphinx with some images."""
+    return SimpleNamespace(env=SimpleNamespace(images=images, srcdir=folder))
+
+
+def test_an_image_gets_its_size_and_a_link_to_the_whole(tmp_path):
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.png")
+    app = book_of_images({"a.png": ({"page"}, "a1.png")}, tmp_path)
+    context = {"body": '<img alt="Loss" src="../_images/a1.png" /><img src="_static/logo.png"/>'}
+    site_body.mend_body(app, "page", "page.html", context, None)
+    figure, logo = context["body"].split("</a>")
+    assert 'loading="lazy"' in figure
+    assert 'width="30" height="20"' in figure
+    assert '<a class="full-size" href="../_images/a1.png">' in figure
+    assert 'loading="lazy"' in logo
+    assert "width" not in logo
+    assert context["has_formulas"] is False
+
+
+def test_a_drawing_says_how_large_it_is(tmp_path):
+    path = tmp_path / "drawing.svg"
+    path.write_text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 320 200"></svg>')
+    assert site_body.size(path) == (320, 200)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "output", "words"),
+    [
+        ({"tags": ["hide-cell", "solution"]}, None, "Show the solution"),
+        (
+            {"label": "Show the code of figure 2", "tags": ["hide-input"]},
+            None,
+            "Show the code of figure 2",
+        ),
+        ({}, nodes.container("", nodes.image(uri="x")), "Show the code of this figure"),
+        ({}, nodes.container("", nodes.table()), "Show the code of this table"),
+        (
+            {},
+            nodes.container("", nodes.raw("", '<div class="claim">')),
+            "Show the code of this claim",
+        ),
+        ({}, nodes.container("", nodes.paragraph()), "Show the code of this result"),
+        ({}, None, "Show the code"),
+    ],
+)
+def test_a_folded_cell_is_called_by_its_label_or_by_what_it_shows(metadata, output, words):
+    assert site_cells.label(metadata, output) == words
+
+
+def test_styles_that_no_page_meets_are_left_out():
+    css = (
+        "/* a remark */ .used { color: red } .unused, .used.on:hover { color: blue }"
+        "@media print { .unused { top: 0 } .used { top: 1px } }"
+        "@media screen { .unused { top: 0 } }"
+        ":not(.unused) p { top: 2px } @keyframes turn { to { top: 0 } }"
+    )
+    kept = site_assets.trimmed(css, {"used", "on"})
+    assert kept.split("\n") == [
+        ".used{color: red}",
+        ".used.on:hover{color: blue}",
+        ["@media print{.used{top: 1px}", "}"][0],
+        "}",
+        ":not(.unused) p{top: 2px}",
+        "@keyframes turn{ to { top: 0 } }",
+        "",
+    ]
 
 
 def contents(*anchors: str) -> nodes.bullet_list:

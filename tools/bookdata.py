@@ -42,6 +42,9 @@ SLIDES = frozenset(
     + [f"004-c{n:02}" for n in range(17)]
 )
 
+# What stands in the package while the book has no public address.
+UNSET_REPOSITORY = "OWNER/REPO"
+
 # The sentence in which a chapter says which slides it answers.
 ANSWERS = re.compile(r"This chapter answers slides? (.+?) of the \[decks\]", flags=re.DOTALL)
 
@@ -150,9 +153,14 @@ class Book:
 
     @property
     def repository(self) -> str:
-        """OWNER/REPO, from the address in _config.yml."""
-        text = (self.root / "_config.yml").read_text(encoding="utf-8")
-        return re.search(r"^  url: https://github\.com/(\S+/\S+)$", text, flags=re.M)[1]
+        """The package's constant REPOSITORY, read without importing it."""
+        text = (self.root / "scaling_utils" / "notebook" / "_setup.py").read_text("utf-8")
+        return re.search(r'^REPOSITORY = "(\S+/\S+)"$', text, flags=re.M)[1]
+
+    @property
+    def published_address(self) -> bool:
+        """Whether the book's address has been set."""
+        return self.repository != UNSET_REPOSITORY
 
     @property
     def written(self) -> list[Chapter]:

@@ -11,6 +11,7 @@ a failed build the next one therefore starts afresh.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,10 @@ import freshness
 import nbformat
 import pages
 import toc
+from bookdata import Book, read_book
 
+# Where the book says that it lies; a link to a file of it, or to another project, is no such place.
+ADDRESS = re.compile(r"git\+https://github\.com/([\w.-]+/[\w.-]+)")
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
 # Jupyter Book colours what it prints; in a log that is noise.
@@ -47,12 +51,33 @@ def forged(paths: Iterable[Path]) -> bool:
     return any(found.values())
 
 
+def mixed(book: Book) -> list[str]:
+    """Name the files that have another address than the package's constant."""
+    files = [chapter.path for chapter in book.written]
+    files += [book.root / name for name in ("README.md", "book/sweeps.md", "environment.yml")]
+    return [
+        f"{path.name}: {found}"
+        for path in files
+        if path.is_file()
+        for found in sorted(set(ADDRESS.findall(path.read_text("utf-8"))))
+        if found.lower() != book.repository.lower()
+    ]
+
+
 def main() -> int:
     start = time.perf_counter()
     if complete.main() != 0 or forged(freshness.all_notebooks(ROOT)):
         return 1
     toc.write()
     if pages.main([]) != 0:
+        return 1
+    others = mixed(read_book())
+    if others:
+        print(
+            f"REPOSITORY in scaling_utils/notebook/_setup.py is {read_book().repository!r}, but there are "
+            f"other addresses. {'; '.join(others)}. Run tools/execute.py on chapters.",
+            file=sys.stderr,
+        )
         return 1
     command = [sys.executable, "-c", JUPYTER_BOOK, "build", ".", "-W", "-n", "--keep-going"]
     done = subprocess.run(command, cwd=ROOT, check=False)

@@ -20,10 +20,27 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import apipages
+import landing
 from bookdata import DECKS, Book, Chapter, PageError, read_book
 
 # The first work that a citation names, as in "computed from Kaplan et al. (2020), Eq. 1.1".
 SOURCE = re.compile(r"(?:de )?[A-Z]\S*(?: and [A-Z]\S*| et al\.)? \(\d{4}\)")
+
+UNSET = """\
+On your machine, with Python 3.11 or later, in the folder of the book:
+
+```bash
+make lab     # installs everything on first use, then opens the chapters
+```
+
+`make book` renders these pages, and `make test` runs every test and every chapter.
+
+This copy of the book has no public address yet. So the buttons at the top of a chapter that lead
+to Colab and to the code lead nowhere, and the first cell of a chapter cannot install the package
+in a hosted notebook. Whoever publishes the book sets the address once: `REPOSITORY` in
+`scaling_utils/notebook/__init__.py`, as `owner/name`. Then run `make execute` and `make book`.
+"""
 
 PUBLISHED = """\
 ## Published figures
@@ -239,7 +256,9 @@ def tools(book: Book) -> str:
 
 
 def run(book: Book) -> str:
-    """How to get and run the book, with the address from _config.yml."""
+    """How to get and run the book, with the package's address, or how to set that."""
+    if not book.published_address:
+        return UNSET
     return f"""\
 On your machine, with Python 3.11 or later and `git`:
 
@@ -266,18 +285,33 @@ PARTS: dict[str, Callable[[Book], str]] = {
 }
 
 
+def all_parts(book: Book) -> dict[str, str | bytes]:
+    """Make every generated file, by its name in book/_generated/."""
+    made: dict[str, str | bytes] = {name: make(book) for name, make in PARTS.items()}
+    return made | landing.parts(book) | apipages.parts(book)
+
+
 def write_parts(book: Book, check: bool = False) -> list[str]:
-    """Write what differs from the files on disk, or with `check` only name it."""
+    """Write what differs from the files on disk, or with `check` only name it.
+
+    A file that nothing makes any more is removed, so that no page of an old room stays.
+    """
     folder = book.root / "book" / "_generated"
-    stale = []
-    for name, make in PARTS.items():
-        path, text = folder / name, make(book)
-        if path.is_file() and path.read_text(encoding="utf-8") == text:
+    made = all_parts(book)
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    stale = sorted(there - made.keys())
+    if not check:
+        for name in stale:
+            (folder / name).unlink()
+    for name, content in made.items():
+        path = folder / name
+        content = content.encode("utf-8") if isinstance(content, str) else content
+        if path.is_file() and path.read_bytes() == content:
             continue
         stale.append(name)
         if not check:
-            folder.mkdir(exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
     return stale
 
 

@@ -2,35 +2,48 @@
 
 1. A figure in a notebook carries its description in the output's metadata, where
    ``scaling_utils.notebook.figure`` puts it; it becomes the ``alt`` text of the page's image.
-   It is also stored with 256 colours, a third of its size, with no difference to the eye.
+   It is also stored with few colours, a quarter of its size, with no difference to the eye.
    The data behind a claim or a verdict, meant for the scoreboard, is not shown a second time.
 2. A chapter shows the number of its file (``20_chinchilla`` is chapter 20), so that a number
    means the same chapter after others have been added before it.
-3. Bibliography entries and empty table headings get the markup that screen readers know.
-4. The line that tells the tests to compare a cell's output is not shown; it is for machines.
-5. The scripts of sphinx-thebe are left out: this book has no live kernel, and on every page
+3. The line that tells the tests to compare a cell's output is not shown; it is for machines.
+4. The scripts of sphinx-thebe are left out: this book has no live kernel, and on every page
    they end in a JavaScript error.
-6. A changed style or script reaches all pages.
+5. A changed style, script or template reaches all pages.
+
+The modules beside this one do the rest: ``site_assets`` and ``site_icons`` make pages light,
+``site_api`` reads docstrings, ``site_body`` mends what Sphinx has written, ``site_cells`` names
+folded cells, ``site_head`` says what a page is about, and ``site_search`` enters subjects in the
+search.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from base64 import b64decode, b64encode
 from dataclasses import replace
-from hashlib import sha256
 from io import BytesIO
 from pathlib import Path, PurePosixPath
+from zlib import crc32
 
+import site_api
+import site_assets
+import site_body
+import site_cells
+import site_head
+import site_search
 from docutils import nodes
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 CLAIM_MIME = "application/vnd.scaling-utils.claim+json"
 VERDICT_MIME = "application/vnd.scaling-utils.verdict+json"
 
-STATIC = Path(__file__).resolve().parent.parent / "_static"
-EMPTY_HEADING = re.compile(r'<th class="head[^"]*">\s*(?:<p>\s*</p>)?\s*</th>')
 TEST_MARK = "# NBVAL_CHECK_OUTPUT"
+PACKAGE = Path(__file__).parents[2] / "scaling_utils" / "notebook" / "_setup.py"
+REPOSITORY = re.compile(r'^REPOSITORY = "(\S+/\S+)"$', flags=re.M)
+# The root of the mean square by which fewer colours may change an image, of 255.
+ERROR = 2.0
 _CHAPTER_FILE = re.compile(r"(?P<number>\d\d)_\w+")
 
 
@@ -42,15 +55,21 @@ def chapter_number(docname: str) -> int | None:
 
 
 def lighter(png: bytes) -> bytes:
-    """Return a PNG image with a palette of 256 colours, or as it is where that is no smaller.
+    """Return a PNG image with few colours, or as it is where that is no smaller.
 
-    A figure has a few colours and their blends with white at the edges of lines and letters.
-    An image with transparent parts is left alone.
+    A figure has a few colours and their blends with white at the edges of lines and letters: 64
+    do for most. Where they change the image by more than ERROR, a map of colours for example, it
+    gets 256. An image with transparent parts is left alone.
     """
     with Image.open(BytesIO(png)) as image:
         if image.convert("RGBA").getextrema()[3] != (255, 255):
             return png
-        few = image.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        whole = image.convert("RGB")
+    for colours in (64, 256):
+        few = whole.quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        away = ImageStat.Stat(ImageChops.difference(whole, few.convert("RGB"))).rms
+        if max(away) < ERROR:
+            break
     out = BytesIO()
     few.save(out, "png", optimize=True)
     return min(png, out.getvalue(), key=len)
@@ -115,28 +134,37 @@ def silence_thebe(app, config):
     registry.css_files = [asset for asset in registry.css_files if not _is_thebe(asset[0])]
 
 
-def know_static_files(app, config):
-    """Write all pages again when a style or script has changed.
+def know_repository(app, config):
+    """Give the theme's buttons the package's address; while that is unset there are none."""
+    found = REPOSITORY.search(PACKAGE.read_text("utf-8"))[1]
+    if found == "OWNER/REPO":
+        return
+    config.html_theme_options |= {
+        "repository_url": f"https://github.com/{found}",
+        "repository_branch": "main",
+        "path_to_docs": "",
+        "use_repository_button": True,
+        "use_issues_button": True,
+        "launch_buttons": {"colab_url": "https://colab.research.google.com"},
+    }
 
-    Sphinx copies these files only where some page is out of date, and pages name their digests.
+
+def know_static_files(app, config):
+    """Write all pages again when a style, script or template has changed.
+
+    Sphinx copies these files only where some page is out of date, and pages name their digest.
     """
-    files = sorted(path for path in STATIC.iterdir() if path.is_file())
-    config.book_static = sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+    config.site_version = config.html_context["site_version"] = site_assets.digest()
+
+
+def write_bundles(app, problem):
+    """Make the style sheet and the script of all pages, when these are written."""
+    if problem is None and app.builder.name == "html":
+        site_assets.write_bundles(Path(app.outdir))
 
 
 def _is_thebe(name: str) -> bool:
     return name.startswith(("sphinx_thebe", "sphinx-thebe"))
-
-
-def mend_body(app, pagename, templatename, context, doctree):
-    """Correct what screen readers stumble over in a page's body.
-
-    Docutils gives bibliography entries a role that the standard has since withdrawn; the list
-    around them asks for list items. An empty heading of a table is a plain cell.
-    """
-    if "body" in context:
-        body = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
-        context["body"] = EMPTY_HEADING.sub("<td></td>", body)
 
 
 def setup(app):
@@ -150,9 +178,28 @@ def setup(app):
     app.connect("doctree-read", hide_test_marks)
     # After Sphinx has numbered its own sections, which starts from an empty table.
     app.connect("env-get-updated", number_chapters, priority=900)
-    app.connect("html-page-context", mend_body)
+    app.connect("doctree-read", site_cells.name_folds)
+    app.connect("autodoc-process-docstring", site_api.mend_docstring, priority=100)
+    app.connect("html-page-context", site_body.mend_body)
+    # The theme adds to a page's context at 500 and 501.
+    app.connect("html-page-context", site_head.add_head, priority=600)
+    app.connect("html-collect-pages", site_head.lost_page)
+    app.connect("html-collect-pages", site_search.feed_keywords)
+    # The theme writes its colours of code at 500, when a build ends.
+    app.connect("build-finished", write_bundles, priority=900)
+    app.connect("build-finished", site_head.write_sitemap)
     # When every extension has been loaded and before any of them acts.
     app.connect("config-inited", silence_thebe, priority=900)
-    app.add_config_value("book_static", "", "html", str)
+    app.add_config_value("site_version", "", "html", str)
+    app.connect("config-inited", know_repository)
     app.connect("config-inited", know_static_files)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    # Pages that are kept between builds were read by the code as it was then.
+    reading = b"".join(
+        Path(module.__file__).read_bytes() for module in (site_cells, sys.modules[__name__])
+    )
+    return {
+        "version": "1",
+        "env_version": crc32(reading),
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }

@@ -12,7 +12,7 @@ from scaling_utils._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "_setup": ("COLOURS", "REPOSITORY", "setup", "write_setup_cell"),
+        "_setup": ("COLOURS", "REPOSITORY", "UNSET", "setup", "write_setup_cell"),
         "_claims": ("CLAIM_MIME", "SEEN_FIRST", "Claim", "ClaimError", "claim", "claim_texts"),
         "_registered": ("VERDICT_MIME", "Prediction", "Verdict", "registered", "verdict"),
         "_shown": ("figure", "say", "table"),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from scaling_utils._check import whole
 
-# The book's future public address. Everything else derives from this constant;
-# a test holds _config.yml and the setup cells to it.
+# The book's public address on GitHub, set in this one place: the setup cells, the buttons of the
+# pages and the instructions follow it, and a book with mixed addresses is not built.
 REPOSITORY = "OWNER/REPO"
+# What it is while the book has no public address.
+UNSET = "OWNER/REPO"
 
 # A palette that keeps its contrast on white and for the common colour-vision deficiencies
 # (Okabe and Ito, 2008, without the yellow).
@@ -53,13 +55,23 @@ def setup(seed: int = 0, threads: int | None = None) -> None:
 
 
 def write_setup_cell() -> str:
-    """Return the setup cell that every chapter starts with, from ``REPOSITORY``."""
+    """Return the setup cell that every chapter starts with, from ``REPOSITORY``.
+
+    The cell differs in the address alone, whether that is set or not: setting it makes no output
+    out of date. While it is unset, the cell says so where it would have to install the package.
+    """
     return (
         "# Setup: the same cell on your machine, in Colab, on Kaggle and on Binder.\n"
         "try:\n"
         "    import scaling_utils\n"
         "except ImportError:  # a hosted notebook: install the book's package first\n"
-        f"    %pip install -q git+https://github.com/{REPOSITORY}\n"
+        f'    BOOK = "git+https://github.com/{REPOSITORY}"\n'
+        f'    if "{UNSET}" in BOOK:\n'
+        "        raise ImportError(\n"
+        '            "This copy of the book has no public address to install its package from. "\n'
+        '            "Bring the book\'s folder here, and run: %pip install PATH_OF_THE_FOLDER"\n'
+        "        ) from None\n"
+        "    %pip install -q {BOOK}\n"
         "from scaling_utils import notebook\n"
         "\n"
         "notebook.setup()"

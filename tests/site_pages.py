@@ -1,0 +1,266 @@
+"""The rendered book for its tests: its pages, a server that compresses, and a browser.
+
+A test that needs the browser is skipped where no Chromium is installed; REQUIRE_CHROMIUM=1 makes
+that a failure.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import threading
+from dataclasses import dataclass, field
+from functools import cache
+from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+HTML = ROOT / "_build" / "html"
+CHROMIUM = next(
+    filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), ""
+)
+FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # No other name can be looked up, whatever a page or the browser itself may ask for.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+COMPRESSED = {".html", ".css", ".js", ".svg", ".xml"}
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+# What axe-core finds in the theme's own markup, on every page, and no page of ours can change:
+# rule, the element's selector (a part of it), and why it may stand.
+THEME_ISSUES: list[tuple[str, str, str]] = [
+    ("region", ".sidebar-primary-item:nth-child(1)", "the site's name is outside any landmark"),
+]
+
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+ROOMS = sorted(
+    path.relative_to(ROOT).with_suffix("").as_posix()
+    for path in (ROOT / "book" / "_generated" / "api").glob("*.md")
+)
+PAGES = [TOC["root"], *(entry["file"] for part in TOC["parts"] for entry in part["chapters"])]
+PAGES += ROOMS
+CHAPTERS = [page for page in PAGES if page.startswith("notebooks/")]
+OTHER_PAGES = ["search", "genindex", "404"]
+
+
+class Page(HTMLParser):
+    """The links, anchors and images of one rendered page."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.anchors: set[str] = set()
+        self.targets: list[str] = []
+        self.images: list[dict[str, str | None]] = []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.anchors |= {attributes[name] for name in ("id", "name") if attributes.get(name)}
+        if tag == "img":
+            self.images.append(attributes)
+        for name in ("href", "src"):
+            if attributes.get(name):
+                self.targets.append(attributes[name])
+
+
+@cache
+def parsed(path: Path) -> Page:
+    return Page(path)
+
+
+def rendered(page: str) -> Path:
+    path = HTML / f"{page}.html"
+    if not path.is_file():
+        pytest.fail(f"{path.relative_to(ROOT)} is missing: run `make book` first")
+    return path
+
+
+def own_images(path: Path) -> list[dict[str, str | None]]:
+    """The images of a page that come from the book, not from the theme."""
+    return [image for image in parsed(path).images if "_static/" not in (image["src"] or "")]
+
+
+# The browser
+
+
+@dataclass
+class Visit:
+    """A page in the browser, and everything that went wrong while it loaded."""
+
+    page: object
+    errors: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+
+
+class CompressingHandler(SimpleHTTPRequestHandler):
+    """Serves the book as a static host does: text compressed, and kept by the browser."""
+
+    def __init__(self, *args):
+        super().__init__(*args, directory=str(HTML))
+
+    def do_GET(self):
+        path = Path(self.translate_path(self.path))
+        if not path.is_file():
+            self.send_error(404)
+            return
+        content = path.read_bytes()
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(path))
+        if path.suffix in COMPRESSED:
+            content = gzip.compress(content, 6)
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="module")
+def site_address():
+    rendered(TOC["root"])
+    server = ThreadingHTTPServer(("127.0.0.1", 0), CompressingHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not CHROMIUM:
+        reason = "no Chromium here (chromium, chromium-browser, google-chrome)"
+        if os.environ.get("REQUIRE_CHROMIUM") == "1":
+            pytest.fail(f"REQUIRE_CHROMIUM=1, but {reason}")
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser, site_address):
+    """Open a page by name; close it after the test."""
+    contexts = []
+
+    def open_page(name: str, dark: bool = False, size: dict[str, int] = DESKTOP) -> Visit:
+        scheme = "dark" if dark else "light"
+        context = browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")
+        contexts.append(context)
+        seen = Visit(context.new_page())
+
+        def guard(route):
+            if route.request.url.startswith(site_address):
+                route.continue_()
+            else:
+                seen.outside.append(route.request.url)
+                route.abort()
+
+        def said(message):
+            if message.type == "error":
+                seen.errors.append(message.text)
+
+        context.route("**/*", guard)
+        seen.page.on("console", said)
+        seen.page.on("pageerror", lambda error: seen.errors.append(str(error)))
+        seen.page.on("requestfailed", lambda request: seen.errors.append(request.url))
+        seen.page.goto(site_address + name, wait_until="load")
+        return seen
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def typeset(page) -> None:
+    """Typeset all formulas of a page, also those that no reader has come near, and wait."""
+    if page.locator("script[data-mathjax]").count():
+        page.wait_for_function("window.MathJax?.startup?.promise !== undefined")
+        page.evaluate(
+            "MathJax.startup.promise.then(() => MathJax.startup.document.lazyTypesetAll?.())"
+        )
+        page.wait_for_function("!document.querySelector('mjx-lazy')")
+
+
+def resize(page, size: dict[str, int]) -> None:
+    """Change the window, and wait for the theme, which answers after 0.3 s."""
+    page.set_viewport_size(size)
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 400)))")
+
+
+def overflow(page) -> list[str]:
+    """Return the elements that stick out to the right, unless a box around them scrolls."""
+    return page.evaluate(
+        """() => {
+            const limit = document.documentElement.clientWidth + 1;
+            if (document.documentElement.scrollWidth <= limit) return [];
+            return [...document.querySelectorAll('main *')]
+                .filter(e => e.getBoundingClientRect().right > limit)
+                .slice(0, 5).map(e => e.outerHTML.slice(0, 120));
+        }"""
+    ) or (
+        ["the page"]
+        if page.evaluate("document.documentElement.scrollWidth") > PHONE["width"]
+        else []
+    )
+
+
+def hidden_beginnings(page) -> list[str]:
+    """Return the boxes that scroll and do not show the beginning of what is in them."""
+    return page.evaluate(
+        """() => {
+            const left = e => e.getBoundingClientRect().left;
+            return [...document.querySelectorAll("div.math, .pst-scrollable-table-container")]
+                .filter(box => [...box.children].some(part => left(part) < left(box) - 1))
+                .map(box => box.outerHTML.slice(0, 120));
+        }"""
+    )
+
+
+# axe takes its time over each element. Of what is alike, some is enough: five rows of a table,
+# three words of each colour in code.
+THIN_OUT = """() => {
+    document.querySelectorAll('tr:nth-child(n+6)').forEach(row => row.remove());
+    const seen = {};
+    for (const word of document.querySelectorAll('pre span')) {
+        seen[word.className] = (seen[word.className] ?? 0) + 1;
+        if (seen[word.className] > 3) word.replaceWith(...word.childNodes);
+    }
+}"""
+
+
+def hold_accessible(page, *rules: str) -> None:
+    """Fail with what axe-core finds, by all its rules or by some, beyond the theme's own issues."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    if not rules:
+        page.evaluate(THIN_OUT)
+    # Formulas are MathJax's. So is a table heading that consists of one: its words for screen
+    # readers are MathML, which axe does not read.
+    context = {"exclude": [["mjx-container"], ["th:has(mjx-container)"]]}
+    options = {"preload": False, **({"runOnly": list(rules)} if rules else {})}
+    found = []
+    for rule in Axe().run(page, context=context, options=options).response["violations"]:
+        for node in rule["nodes"]:
+            target = " ".join(map(str, node["target"]))
+            if not any(rule["id"] == name and part in target for name, part, _ in THEME_ISSUES):
+                found.append(f"{rule['id']}: {target}: {node['html'][:160]}")
+    assert not found, "\n".join(found)
