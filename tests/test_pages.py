@@ -69,7 +69,7 @@ def chapter_file(path: Path) -> None:
 @pytest.fixture
 def project(tmp_path) -> Path:
     """A copy of the project's data with one chapter, number 20, and nothing else."""
-    for name in ("book/chapters.csv", "book/slides.csv", "scaling_utils/notebook/__init__.py"):
+    for name in ("book/chapters.csv", "book/slides.csv", "scaling_utils/notebook/_setup.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     for page in ("resources", "errata"):

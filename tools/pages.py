@@ -39,7 +39,7 @@ make lab     # installs everything on first use, then opens the chapters
 This copy of the book has no public address yet. So the buttons at the top of a chapter that lead
 to Colab and to the code lead nowhere, and the first cell of a chapter cannot install the package
 in a hosted notebook. Whoever publishes the book sets the address once: `REPOSITORY` in
-`scaling_utils/notebook/__init__.py`, as `owner/name`. Then run `make execute` and `make book`.
+`scaling_utils/notebook/_setup.py`, as `owner/name`. Then run `make execute` and `make book`.
 """
 
 PUBLISHED = """\
