@@ -10,6 +10,7 @@ JupyterLab, in Colab and in the rendered book.
 from __future__ import annotations
 
 from scaling_utils._check import whole
+from scaling_utils.notebook._axes import axes, end_labels, error_bars, log_axis, note, plain
 from scaling_utils.notebook._claims import (
     CLAIM_MIME,
     SEEN_FIRST,
@@ -18,6 +19,8 @@ from scaling_utils.notebook._claims import (
     claim,
     claim_texts,
 )
+from scaling_utils.notebook._colours import COLOURS, contrast, ink, shades
+from scaling_utils.notebook._plots import residuals, signed_map, valley
 from scaling_utils.notebook._registered import (
     VERDICT_MIME,
     Prediction,
@@ -26,6 +29,7 @@ from scaling_utils.notebook._registered import (
     verdict,
 )
 from scaling_utils.notebook._shown import figure, say, table
+from scaling_utils.notebook._summary import in_short, takeaway
 
 __all__ = [
     "CLAIM_MIME",
@@ -37,13 +41,27 @@ __all__ = [
     "ClaimError",
     "Prediction",
     "Verdict",
+    "axes",
     "claim",
     "claim_texts",
+    "contrast",
+    "end_labels",
+    "error_bars",
     "figure",
+    "in_short",
+    "ink",
+    "log_axis",
+    "note",
+    "plain",
     "registered",
+    "residuals",
     "say",
     "setup",
+    "shades",
+    "signed_map",
     "table",
+    "takeaway",
+    "valley",
     "verdict",
     "write_setup_cell",
 ]
@@ -51,10 +69,6 @@ __all__ = [
 # The book's future public address. Everything else derives from this constant;
 # a test holds _config.yml and the setup cells to it.
 REPOSITORY = "OWNER/REPO"
-
-# A palette that keeps its contrast on white and for the common colour-vision deficiencies
-# (Okabe and Ito, 2008, without the yellow).
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 
 _STYLE = {
     "figure.figsize": (6.4, 4.0),
