@@ -25,6 +25,7 @@ from scaling_utils.notebook._registered import (
     VERDICT_MIME,
     Prediction,
     Verdict,
+    predictions,
     registered,
     verdict,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "log_axis",
     "note",
     "plain",
+    "predictions",
     "registered",
     "residuals",
     "say",
