@@ -14,15 +14,19 @@ __version__ = "0.1.0"
 
 # Floor by floor: a room imports only from the floors before its own.
 _ROOMS = (
+    "units",
     "laws",
     "hardware",
     "shapes",
     "counting",
-    "models",
-    "training",
     "fitting",
     "corpora",
+    "models",
+    "training",
+    "tasks",
+    "studies",
     "sweeps",
+    "experiments",
     "notebook",
     "cli",
 )

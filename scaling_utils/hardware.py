@@ -23,14 +23,11 @@ from importlib.resources import files
 from types import MappingProxyType
 
 from scaling_utils._check import member, number, whole
-
-GB = 1e9  # bytes, the decimal unit that vendors of GPUs print
-GiB = 2.0**30  # bytes, the binary unit that Google prints for most TPUs
-MiB = 2.0**20  # bytes, the binary unit in which drivers report
+from scaling_utils.units import GB, GIB, MIB
 
 DTYPES = ("bf16", "fp16", "fp16_acc16", "tf32", "fp32", "fp64", "fp8", "fp4", "int8")
 
-_UNITS = {"GB": GB, "GiB": GiB}
+_UNITS = {"GB": GB, "GiB": GIB}
 
 
 @dataclass(frozen=True)
@@ -125,7 +122,7 @@ def _device(row: dict[str, str]) -> Device:
         power=_optional(row["power_w"]),
         interconnect=_optional(row["interconnect_gb_s"], 1e9),
         source=row["source"],
-        memory_reported=_optional(row["reported_mib"], MiB),
+        memory_reported=_optional(row["reported_mib"], MIB),
         memory_reported_source=row["reported_source"],
         note=row["note"],
         unverified=_words(row["unverified"]),

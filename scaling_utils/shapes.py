@@ -162,3 +162,20 @@ def _entry(row: dict[str, str]) -> Entry:
 def get(name: str) -> Transformer:
     """Return the shape of the published model ``name``; an unknown name is an error."""
     return catalogue()[member("name", name, catalogue())].shape
+
+
+D_HEAD = 16  # of the transformers of the recorded studies
+
+
+def gpt_shape(vocab: int, context: int, d_model: int, n_layer: int) -> Transformer:
+    """Return the shape of the studies' transformers: heads of 16, rotary positions, GELU."""
+    return Transformer(
+        n_layer=n_layer,
+        d_model=d_model,
+        n_head=max(1, d_model // D_HEAD),
+        vocab=vocab,
+        context=context,
+        bias=False,
+        positions="rotary",
+        tied=False,
+    )

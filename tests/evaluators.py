@@ -7,7 +7,7 @@ when it does, they call it.
 import math
 from statistics import fmean
 
-from scaling_utils import counting, hardware, laws, shapes
+from scaling_utils import counting, hardware, laws, shapes, units
 
 EVALUATORS = {}
 
@@ -113,7 +113,7 @@ def kaplan_growth(growth):
 
 @evaluator
 def pf_day():
-    return laws.PF_DAY
+    return units.PF_DAY
 
 
 @evaluator
@@ -160,7 +160,7 @@ def training_flops(N, D, flops_per_parameter_token=6):
 
 @evaluator
 def training_pf_days(**arguments):
-    return training_flops(**arguments) / laws.PF_DAY
+    return training_flops(**arguments) / units.PF_DAY
 
 
 @evaluator
@@ -224,7 +224,7 @@ def device_peaks(device, dtypes):
 
 @evaluator
 def device_memory(device, unit):
-    return hardware.get(device).memory / {"GB": hardware.GB, "GiB": hardware.GiB}[unit]
+    return hardware.get(device).memory / {"GB": units.GB, "GiB": units.GIB}[unit]
 
 
 @evaluator

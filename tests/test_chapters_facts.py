@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from guards import code_cells, read, tree
 
-from scaling_utils import sweeps
-from scaling_utils.sweeps.complexity import WaveTask
+from scaling_utils import studies
+from scaling_utils.tasks.waves import WaveTask
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -67,7 +67,7 @@ def test_what_training_does_not_find_is_said_with_its_number_of_steps():
 
 
 def test_the_budgets_of_the_sawtooth_are_recorded_in_full():
-    runs = sweeps.read_rows(sweeps.recorded("depth_budget") / "runs.csv")
+    runs = studies.read_rows(studies.recorded("depth_budget") / "runs.csv")
     script = experiment("depth_budget")
     wanted = set(product(script.NETWORKS, script.BUDGETS, script.RATES, range(script.STARTS)))
     assert {(r["network"], r["steps"], r["rate"], r["start"]) for r in runs} == wanted
@@ -77,7 +77,7 @@ def test_the_budgets_of_the_sawtooth_are_recorded_in_full():
 
 
 def test_a_recorded_sawtooth_can_be_learned_again():
-    runs = sweeps.read_rows(sweeps.recorded("depth_budget") / "runs.csv")
+    runs = studies.read_rows(studies.recorded("depth_budget") / "runs.csv")
     again = experiment("depth_budget").unexplained(("five", 400, 0.01))
     for row in again:
         (same,) = (
@@ -91,7 +91,7 @@ def test_a_recorded_sawtooth_can_be_learned_again():
 
 def test_a_recorded_shape_can_be_trained_again():
     script = experiment("shape_budget")
-    runs = sweeps.read_rows(sweeps.recorded("shape_budget") / "runs.csv")
+    runs = studies.read_rows(studies.recorded("shape_budget") / "runs.csv")
     assert {(r["layers"], r["steps"]) for r in runs} == set(product(script.HIDDEN, script.BUDGETS))
     task = WaveTask(4, script.INPUTS, 0.0, 2.0, 5, script.SEEDS, pool=32_768, held_out=4096)
     N, losses = script.held_out_losses(task, script.HIDDEN[3], script.BUDGETS[0])

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from scaling_utils import counting, shapes
+from scaling_utils import counting, shapes, units
 from scaling_utils.models import GPT
 from scaling_utils.shapes import Transformer
 
@@ -423,9 +423,9 @@ def test_mlp_formulas_equal_the_module(widths, batch, bias):
 def test_bytes():
     assert counting.parameter_bytes(1000) == 4000
     assert counting.parameter_bytes(1001, "int4") == 500.5
-    assert counting.parameter_bytes(2**30, "bf16") / counting.GIB == 2
-    assert counting.parameter_bytes(175e9, "fp16") / counting.GB == 350
-    assert pytest.approx(1.0737, abs=1e-4) == counting.GIB / counting.GB
+    assert counting.parameter_bytes(2**30, "bf16") / units.GIB == 2
+    assert counting.parameter_bytes(175e9, "fp16") / units.GB == 350
+    assert pytest.approx(1.0737, abs=1e-4) == units.GIB / units.GB
 
 
 # --- arguments --------------------------------------------------------------------------

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import freshness
+import nbformat
 import pytest
 
 import scaling_utils
@@ -16,23 +18,28 @@ LONGEST = 300  # lines
 # A room may import rooms of lower floors, and the checks of arguments. What a room needs of
 # its own floor belongs further down.
 FLOORS = {
-    "laws": 0,
-    "hardware": 0,
-    "shapes": 0,
-    "counting": 1,
-    "fitting": 1,
-    "memory": 1,
-    "planning": 2,
-    "carbon": 2,
-    "models": 2,
-    "training": 2,
-    "corpora": 2,
-    "distributed": 3,
-    "sweeps": 3,
-    "notebook": 4,
-    "cli": 4,
+    "units": 0,
+    "laws": 1,
+    "hardware": 1,
+    "shapes": 1,
+    "counting": 2,
+    "fitting": 2,
+    "memory": 2,
+    "planning": 3,
+    "carbon": 3,
+    "corpora": 3,
+    "models": 3,
+    "training": 3,
+    "tasks": 4,
+    "distributed": 4,
+    "judging": 4,
+    "studies": 5,
+    "sweeps": 5,
+    "experiments": 6,
+    "notebook": 7,
+    "cli": 7,
 }
-FREE = {"_check", "__init__"}
+FREE = {"_check", "_lazy", "__init__"}
 HEAVY = {
     "torch",
     "scipy",
@@ -52,7 +59,10 @@ ALLOWED = {
     "scaling_utils.fitting": {"scipy"},
     "scaling_utils.counting": {"scipy"},
     "scaling_utils.corpora": {"scipy"},
+    "scaling_utils.units": set(),
+    "scaling_utils.studies": set(),
     "scaling_utils.sweeps": set(),
+    "scaling_utils.experiments": set(),
     "scaling_utils.notebook": set(),
 }
 
@@ -132,7 +142,7 @@ def test_importing_a_room_loads_only_what_it_needs(room):
 
 
 def test_an_unknown_room_is_named_with_the_known_ones():
-    with pytest.raises(AttributeError, match=r"'law'.*rooms: laws"):
+    with pytest.raises(AttributeError, match=r"'law'.*rooms: units, laws"):
         scaling_utils.law  # noqa: B018
     assert "laws" in dir(scaling_utils)
 
@@ -169,3 +179,14 @@ def test_missing_docstrings_are_found():
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: "/".join(dotted(path)))
 def test_what_is_public_has_a_docstring(path):
     assert undocumented(path.read_text()) == []
+
+
+def test_no_chapter_imports_the_engine_of_sweeps():
+    chapters = sorted((PACKAGE.parent / "notebooks").glob("*.ipynb"))
+    assert chapters
+    for chapter in chapters:
+        cells = nbformat.read(chapter, as_version=4).cells
+        code = [freshness.parse_cell(cell.source) for cell in cells if cell.cell_type == "code"]
+        rooms = {room for tree in code for room in rooms_imported(ast.unparse(tree), ())}
+        assert "notebook" in rooms  # so imports are seen
+        assert "sweeps" not in rooms, chapter.name

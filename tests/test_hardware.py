@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from scaling_utils import hardware
+from scaling_utils import hardware, units
 
 # clock in Hz, dense 16-bit fused multiply-adds per clock and core, cores
 DESIGNS = {
@@ -85,7 +85,7 @@ def test_reported_and_printed_memory_are_near_and_each_has_its_source(name):
     else:
         assert device.memory_reported_source
         # No vendor prints more than there is, and GiB for GB explains all of the rest.
-        assert 1 <= device.usable_memory() / device.memory <= hardware.GiB / hardware.GB
+        assert 1 <= device.usable_memory() / device.memory <= units.GIB / units.GB
 
 
 def test_ridge_point():

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from scaling_utils import laws
+from scaling_utils import laws, units
 
 # ---- one-variable laws --------------------------------------------------------------------
 
@@ -67,10 +67,10 @@ def test_steps_law_by_hand():
 
 
 def test_allocation_converts_flops_to_pf_days():
-    plan = laws.KAPLAN_ALLOCATION.optimal(laws.PF_DAY)
+    plan = laws.KAPLAN_ALLOCATION.optimal(units.PF_DAY)
     assert pytest.approx((1.3e9, 2e10, 2e6, 5.4e3)) == (plan.N, plan.D, plan.B, plan.S)
     assert plan.tokens_per_parameter == pytest.approx(2e10 / 1.3e9)
-    ten = laws.KAPLAN_ALLOCATION.optimal(10 * laws.PF_DAY)
+    ten = laws.KAPLAN_ALLOCATION.optimal(10 * units.PF_DAY)
     assert pytest.approx(5.37, abs=0.01) == ten.N / plan.N
     assert pytest.approx(1.86, abs=0.01) == ten.D / plan.D
 

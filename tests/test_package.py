@@ -56,9 +56,9 @@ def test_a_recorded_study_is_found_where_only_the_wheel_is_installed(wheel, tmp_
     site = tmp_path / "site"
     wheel.extractall(site)
     code = (
-        "from scaling_utils import sweeps; "
-        "folder = sweeps.recorded('known_entropy'); print(folder); "
-        "print(len(sweeps.read_rows(folder / 'runs.csv')))"
+        "from scaling_utils import studies; "
+        "folder = studies.recorded('known_entropy'); print(folder); "
+        "print(len(studies.read_rows(folder / 'runs.csv')))"
     )
     found = subprocess.run(
         [sys.executable, "-c", code],

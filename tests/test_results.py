@@ -18,8 +18,8 @@ import pytest
 from history import needs_history
 from repeat import Study, repeat
 
-from scaling_utils.sweeps import job_key, read_config, read_record
-from scaling_utils.sweeps.tuning import read_rows
+from scaling_utils.studies import read_record, read_rows
+from scaling_utils.sweeps import job_key, read_config
 
 RESULTS = Path(__file__).parent.parent / "results"
 STUDIES = sorted(path.parent.name for path in RESULTS.glob("*/jobs.csv"))
@@ -33,7 +33,10 @@ NARROW = 64
 DRAWN = 2
 # Studies of another kind, and where the rest of their columns is tested: D counts different
 # windows, or the data are a function without end.
-OTHERS = {"transfer": "test_results_transfer.py", "task_complexity": "test_complexity.py"}
+OTHERS = {
+    "transfer": "test_results_transfer.py",
+    "task_complexity": "test_experiments_complexity.py",
+}
 ORIGIN = ("device", "threads", "python", "torch", "numpy", "commit", "seconds", "experiment")
 # Recorded while files of the package were changed and not committed. README.md says so, and the
 # runs were trained again from a clean checkout: results/verified.csv.

@@ -8,8 +8,8 @@ import pytest
 import references
 
 from scaling_utils.corpora.baselines import ORDERS
-from scaling_utils.sweeps.tuning import read_rows
-from scaling_utils.sweeps.window_tasks import split_text
+from scaling_utils.studies.records import read_rows
+from scaling_utils.tasks.windows import split_text
 
 FILE = Path(__file__).resolve().parent.parent / "results" / "domains" / "references.csv"
 STORED = read_rows(FILE)

@@ -9,7 +9,7 @@ from pathlib import Path
 import manifest
 import pytest
 
-from scaling_utils.sweeps import read_record
+from scaling_utils.studies import read_record
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 

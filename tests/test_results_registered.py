@@ -23,7 +23,7 @@ from scaling_utils.notebook._registered import (
     read_predictions,
     registered_file,
 )
-from scaling_utils.sweeps import read_record
+from scaling_utils.studies import read_record
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = "results/PREREGISTRATION.md"

@@ -11,7 +11,7 @@ import verify_results
 from history import needs_history
 from repeat import FIRM, LOOSE, Study, compare, repeat, smallest_job
 
-from scaling_utils.sweeps.tuning import cells, read_rows
+from scaling_utils.studies import cells, read_rows
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 VERIFIED = read_rows(RESULTS / "verified.csv")

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from scaling_utils.corpora import text
-from scaling_utils.sweeps import job_key, read_config, read_record
-from scaling_utils.sweeps.transfer import _checked, transfer
-from scaling_utils.sweeps.transfer_tasks import transfer_tasks
-from scaling_utils.sweeps.tuning import read_rows
+from scaling_utils.experiments.transfers import _checked, transfer
+from scaling_utils.studies import read_record
+from scaling_utils.studies.records import read_rows
+from scaling_utils.sweeps import job_key, read_config
+from scaling_utils.tasks.limited import transfer_tasks
 
 STUDY = Path(__file__).resolve().parent.parent / "results" / "transfer"
 TOLERANCE = 2e-3  # of a loss, as for the other studies

@@ -196,7 +196,7 @@ def test_the_modules_of_an_experiment_are_all_that_it_imports_but_what_is_instal
 
 
 def test_the_books_experiments_include_the_rooms_that_they_import_late():
-    found = modules_of("scaling_utils.sweeps.ngrams")
+    found = modules_of("scaling_utils.experiments.ngrams")
     assert {
         "scaling_utils.training.checkpoint",
         "scaling_utils.training.loop",

@@ -2,7 +2,8 @@
 
 import pytest
 
-from scaling_utils.sweeps import Ledger, job_key, read_record, record, recorded
+from scaling_utils.studies import read_record
+from scaling_utils.sweeps import Ledger, job_key, record
 from scaling_utils.sweeps.ledger import LedgerError
 
 SOURCE = {"device": "a processor", "threads": 1, "commit": "12e45", "dirty": False}
@@ -53,18 +54,3 @@ def test_an_empty_or_missing_ledger_is_refused(tmp_path):
         record(tmp_path / "empty.jsonl", tmp_path)
     with pytest.raises(LedgerError, match="cannot be read"):
         record(tmp_path / "absent.jsonl", tmp_path)
-
-
-def test_a_study_of_the_book_is_found_from_below_its_folder(tmp_path, monkeypatch):
-    (tmp_path / "results" / "mine").mkdir(parents=True)
-    (tmp_path / "results" / "mine" / "runs.csv").write_text("N\n1\n")
-    below = tmp_path / "notebooks"
-    below.mkdir()
-    monkeypatch.chdir(below)
-    assert recorded("mine") == tmp_path / "results" / "mine"
-
-
-def test_a_missing_study_lists_those_that_there_are(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"known_entropy.*got .no such study"):
-        recorded("no such study")

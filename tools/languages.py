@@ -23,10 +23,10 @@ from pathlib import Path
 import numpy as np
 
 from scaling_utils.corpora.languages import dirichlet_language
+from scaling_utils.studies.records import read_rows
 from scaling_utils.sweeps import read_config
 from scaling_utils.sweeps.tables import write_csv
-from scaling_utils.sweeps.tuning import read_rows
-from scaling_utils.sweeps.window_tasks import table_hash
+from scaling_utils.tasks.windows import table_hash
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 FILE = RESULTS / "languages.csv"

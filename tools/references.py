@@ -17,10 +17,10 @@ from pathlib import Path
 
 from scaling_utils.corpora.baselines import ORDERS, compressed, ngram_entropy
 from scaling_utils.corpora.splits import Split
+from scaling_utils.studies.records import read_rows
 from scaling_utils.sweeps.records import SHORT
 from scaling_utils.sweeps.tables import write_csv
-from scaling_utils.sweeps.tuning import read_rows
-from scaling_utils.sweeps.window_tasks import split_text
+from scaling_utils.tasks.windows import split_text
 
 FILE = Path(__file__).resolve().parent.parent / "results" / "domains" / "references.csv"
 TEXTS = ("english", "python")

@@ -27,7 +27,8 @@ from pathlib import Path
 
 import languages
 
-from scaling_utils.sweeps import find_experiment, job_key, read_config, read_record
+from scaling_utils.studies import read_record
+from scaling_utils.sweeps import find_experiment, job_key, read_config
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 FIRM, LOOSE = 3e-3, 2e-2  # of a loss: up to the best rate of its cell, and above it

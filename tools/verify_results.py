@@ -28,10 +28,10 @@ from pathlib import Path
 import torch
 from repeat import FIRM, LOOSE, RESULTS, SQUARED, Repeated, Study, compare, repeat
 
+from scaling_utils.studies.records import read_rows
 from scaling_utils.sweeps.ledger import read_ledger
 from scaling_utils.sweeps.provenance import collect_provenance
 from scaling_utils.sweeps.tables import write_csv
-from scaling_utils.sweeps.tuning import read_rows
 
 STUDIES = sorted(path.parent.name for path in RESULTS.glob("*/jobs.csv"))
 VERIFIED = RESULTS / "verified.csv"

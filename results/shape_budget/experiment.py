@@ -18,9 +18,9 @@ import numpy as np
 import torch
 
 from scaling_utils.models.regressors import Regressors
-from scaling_utils.sweeps.complexity import WaveTask
 from scaling_utils.sweeps.provenance import collect_provenance
 from scaling_utils.sweeps.tables import write_csv
+from scaling_utils.tasks.waves import WaveTask
 from scaling_utils.training import MemberAdam, Trainer, wsd
 
 BUDGETS = (300, 1200)  # optimiser steps

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from scaling_utils.laws import PF_DAY
+from scaling_utils.units import PF_DAY
 
 COUNTS = {"1": 1.0, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 WORK = {"1": 1.0, "PF-days": PF_DAY, "1e18": 1e18, "1e21": 1e21}

@@ -6,9 +6,8 @@ import argparse
 import json
 from dataclasses import asdict
 
-from scaling_utils import counting, shapes
+from scaling_utils import counting, shapes, units
 from scaling_utils.cli._types import positive, whole
-from scaling_utils.laws import PF_DAY
 
 SIZES = ("n_layer", "d_model", "n_head", "vocab", "context", "n_kv_head", "d_head", "d_ff")
 NEEDED = SIZES[:5]
@@ -130,11 +129,11 @@ def _text(result: dict, shape: shapes.Transformer, args: argparse.Namespace) -> 
         lines.append(f"training FLOPs on {args.tokens:.4g} tokens")
         for label, value in (("rule 6 N D", total["rule_6ND"]), ("exact", total["exact"])):
             if value:
-                lines.append(f"  {label:<16}  {value:.4g}  ({value / PF_DAY:.4g} PF-days)")
+                lines.append(f"  {label:<16}  {value:.4g}  ({value / units.PF_DAY:.4g} PF-days)")
     weights = result["weights_bytes"]
     lines.append(
-        f"weights in {args.dtype}     {weights / counting.GB:.4g} GB = "
-        f"{weights / counting.GIB:.4g} GiB (no gradients, optimizer states or activations)"
+        f"weights in {args.dtype}     {weights / units.GB:.4g} GB = "
+        f"{weights / units.GIB:.4g} GiB (no gradients, optimizer states or activations)"
     )
     return "\n".join(lines)
 

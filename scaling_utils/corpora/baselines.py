@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import bz2
 import lzma
-import math
 import zlib
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ import numpy as np
 from scaling_utils._check import number, whole
 from scaling_utils.corpora.splits import LENGTH, Split, Stream, seen_share, split
 from scaling_utils.corpora.texts import Text
+from scaling_utils.units import NATS_PER_BIT
 
 BYTES = 256  # symbols
 DEFLATE_WINDOW = 32_768  # bytes that zlib can look back
@@ -76,7 +76,7 @@ class Description:
                 what = f"{name}, after {one.room:,} bytes of training text"
                 rows.append((what, f"{one.after_training:.3f} bits per byte"))
         for order, nats in self.ngrams.items():
-            value = f"{nats / math.log(2):.3f} bits or {nats:.3f} nats per byte"
+            value = f"{nats / NATS_PER_BIT:.3f} bits or {nats:.3f} nats per byte"
             rows.append((f"counts of order {order}", value))
         return rows
 

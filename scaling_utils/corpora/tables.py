@@ -20,7 +20,7 @@ from types import MappingProxyType
 import numpy as np
 
 from scaling_utils._check import member
-from scaling_utils.laws.parametric import TRAINING_FLOPS
+from scaling_utils.units import TRAINING_FLOPS
 
 FOLDER_VARIABLE = "SCALING_DATA"
 

@@ -24,14 +24,10 @@ from scaling_utils.counting.size import (
     parameters,
 )
 from scaling_utils.counting.work import Flops, MatmulFlops, matmul_flops, mlp_flops
-from scaling_utils.hardware import GB
-from scaling_utils.hardware import GiB as GIB
 from scaling_utils.shapes import Transformer
 
 __all__ = [
     "DTYPES",
-    "GB",
-    "GIB",
     "Flops",
     "MatmulFlops",
     "Parameters",

@@ -99,7 +99,7 @@ def check_widths(widths: Sequence[int]) -> list[int]:
 def parameter_bytes(n: float, dtype: str = "fp32") -> float:
     """Return the bytes that ``n`` values of ``dtype`` take.
 
-    Divide by ``counting.GB`` (1e9) or ``counting.GIB`` (2**30) and say which. These are the
+    Divide by ``units.GB`` (1e9) or ``units.GIB`` (2**30) and say which. These are the
     weights alone: training adds gradients and optimizer states.
 
     Parameters

@@ -7,7 +7,7 @@
 
 Every published law carries ``about``: its source, its units, and the runs it was fitted
 on. ``optimal`` always takes FLOPs; a published law in one variable takes the unit of its
-paper, and ``PF_DAY`` converts.
+paper, and ``units.PF_DAY`` converts.
 """
 
 from scaling_utils.laws import batch, facts
@@ -35,7 +35,6 @@ from scaling_utils.laws.kaplan import (
     KAPLAN_SIZE,
     KAPLAN_SIZE_FIXED_BATCH,
     KAPLAN_STEPS,
-    PF_DAY,
     CriticalBatch,
     KaplanAllocation,
     KaplanJoint,
@@ -80,7 +79,6 @@ __all__ = [
     "KAPLAN_SIZE_FIXED_BATCH",
     "KAPLAN_STEPS",
     "MUENNIGHOFF",
-    "PF_DAY",
     "PUBLISHED",
     "STEP_LAW",
     "About",

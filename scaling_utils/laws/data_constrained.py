@@ -8,7 +8,8 @@ import numpy as np
 
 from scaling_utils._check import number, positive_array
 from scaling_utils.laws._about import About
-from scaling_utils.laws.parametric import TRAINING_FLOPS, Allocation, ParametricLaw
+from scaling_utils.laws.parametric import Allocation, ParametricLaw
+from scaling_utils.units import TRAINING_FLOPS
 
 
 def _saturating(total, unique, scale: float):

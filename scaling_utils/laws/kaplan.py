@@ -19,8 +19,7 @@ import numpy as np
 from scaling_utils._check import number, positive_array
 from scaling_utils.laws._about import About
 from scaling_utils.laws.power import PowerLaw, Trend
-
-PF_DAY = 1e15 * 86400.0  # FLOPs in one petaFLOP/s-day, 8.64e19
+from scaling_utils.units import PF_DAY
 
 _PAPER = "Kaplan et al. (2020), https://arxiv.org/abs/2001.08361"
 _DOMAIN = "768 to 1.5e9 non-embedding parameters, WebText2 up to 2.3e10 tokens, context 1024"

@@ -14,9 +14,7 @@ import numpy as np
 from scaling_utils._check import number, positive_array
 from scaling_utils.laws._about import About, UnreachableLoss
 from scaling_utils.laws.power import PowerLaw
-
-TRAINING_FLOPS = 6.0  # per parameter and token: forward 2, backward 4
-INFERENCE_FLOPS = 2.0  # per parameter and token: forward only
+from scaling_utils.units import INFERENCE_FLOPS, TRAINING_FLOPS
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 
 from scaling_utils.sweeps import code
-from scaling_utils.sweeps.jobs import find_experiment
+from scaling_utils.sweeps.jobs import find_experiment, present_address
 from scaling_utils.sweeps.ledger import Ledger, LedgerError, LedgerWarning
 
 
@@ -63,7 +63,7 @@ class Experiment:
         changed: set[str] = set()
         old = unknown = 0
         for line in book.jobs.values():
-            if line["experiment"] != self.name:
+            if present_address(line["experiment"]) != self.name:
                 raise LedgerError(
                     f"{book.path}: holds results of {line['experiment']!r}, not of {self.name!r}; "
                     "give each experiment its own ledger"

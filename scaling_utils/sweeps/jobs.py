@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.util
 import json
 import math
 import traceback
@@ -12,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 RESERVED = ("key", "row")  # columns that the tables add
-_REGISTRY = "scaling_utils.sweeps.experiments"
+_REGISTRY = "scaling_utils.experiments.registry"
 _KEY_LENGTH = 16  # hexadecimal digits
 MOST_JOBS = 100_000  # of one sweep
 _DEEPEST = 16  # levels of lists and tables in a setting
@@ -115,9 +114,12 @@ def check_value(name: str, value, depth: int = 0) -> None:
 
 def experiments() -> dict[str, str]:
     """Return the experiments that have a name: name to "module:function"."""
-    if importlib.util.find_spec(_REGISTRY) is None:
-        return {}
     return dict(importlib.import_module(_REGISTRY).EXPERIMENTS)
+
+
+def present_address(address: str) -> str:
+    """Return where an experiment lies now that had this address, "module:function", once."""
+    return importlib.import_module(_REGISTRY).MOVED.get(address, address)
 
 
 def find_experiment(name: str) -> tuple[str, Callable]:
@@ -125,7 +127,8 @@ def find_experiment(name: str) -> tuple[str, Callable]:
 
     Parameters
     ----------
-    name : the name of a registered experiment (see `experiments`), or "module:function".
+    name : the name of a registered experiment (see `experiments`), or "module:function"; an
+        address that a recorded table has from before the function was moved is good, too.
 
     Raises
     ------
@@ -134,7 +137,7 @@ def find_experiment(name: str) -> tuple[str, Callable]:
     if not isinstance(name, str):
         raise TypeError(f"experiment must be text, got {name!r}")
     known = experiments()
-    address = known.get(name, name)
+    address = present_address(known.get(name, name))
     module, colon, function = address.partition(":")
     if not (module and colon and function):
         named = ", ".join(map(repr, known)) or "none"

@@ -1,8 +1,9 @@
-"""A recorded study: two tables in one folder, small enough to be kept with the book.
+"""Writing a recorded study: two tables in one folder, small enough to be kept with the book.
 
 ``jobs.csv`` has one row for each job: its key, its settings, how long it took, and where it
 ran (device, threads, versions, commit). ``runs.csv`` has one row for each recorded run, with
-the key of its job. Together they say what is needed to train any of the runs again.
+the key of its job. Together they say what is needed to train any of the runs again;
+``studies.read`` reads them.
 """
 
 from __future__ import annotations
@@ -12,9 +13,7 @@ from pathlib import Path
 
 from scaling_utils.sweeps.ledger import read_ledger
 from scaling_utils.sweeps.tables import write_csv
-from scaling_utils.sweeps.tuning import read_rows
 
-RESULTS = "results"  # the folder of the book's recorded studies
 DIGITS = 7  # of losses and their errors; runs repeat to fewer
 SHORT = 16  # hexadecimal digits of a hash
 _LEFT_OUT = ("kind", "id", "modules")  # of a provenance; code_sha256 stands for the modules
@@ -44,45 +43,6 @@ def record(ledger: str | Path, folder: str | Path) -> None:
     runs.sort(key=lambda row: [row.get(name, 0) or 0 for name in ("N", "D", "seed", "rate")])
     write_csv(about, Path(folder) / "jobs.csv")
     write_csv(runs, Path(folder) / "runs.csv")
-
-
-def read_record(folder: str | Path) -> tuple[dict[str, dict], list[dict]]:
-    """Return the settings and origin of each job by its key, and the runs, of a recorded study.
-
-    Raises
-    ------
-    OSError : a file is missing. ValueError : a run of a job that is not in ``jobs.csv``.
-    """
-    about = {row["key"]: row for row in read_rows(Path(folder) / "jobs.csv")}
-    runs = read_rows(Path(folder) / "runs.csv")
-    unknown = {row["key"] for row in runs} - set(about)
-    if unknown:
-        raise ValueError(f"{folder}: runs of jobs that jobs.csv lacks: {sorted(unknown)}")
-    return about, runs
-
-
-def recorded(name: str) -> Path:
-    """Return the folder of a recorded study of this book, ``results/<name>``.
-
-    It is looked for beside the package, as in a checkout; inside it, as it is installed; and in
-    the working folder and those above it.
-
-    Raises
-    ------
-    FileNotFoundError : there is no study of that name; the message lists those that there are.
-    """
-    package = Path(__file__).parents[1]
-    places = [
-        place / RESULTS for place in (package.parent, package, Path.cwd(), *Path.cwd().parents)
-    ]
-    for place in places:
-        if (place / name / "runs.csv").is_file():
-            return place / name
-    there = sorted({file.parent.name for place in places for file in place.glob("*/runs.csv")})
-    raise FileNotFoundError(
-        f"name must be one of the recorded studies ({', '.join(there)}), got {name!r}; looked in "
-        f"{RESULTS}/ of {package.parent}, {package}, {Path.cwd()} and above"
-    )
 
 
 def _short(row: dict) -> dict:

@@ -14,7 +14,7 @@ from scaling_utils.corpora.languages import Language
 from scaling_utils.corpora.related import related_language
 from scaling_utils.corpora.splits import Stream
 from scaling_utils.corpora.windows import HeldOutWindows, Windows
-from scaling_utils.sweeps.window_tasks import LanguageWindows, split_text
+from scaling_utils.tasks.windows import LanguageWindows, split_text
 from scaling_utils.training.evaluation import evaluate
 
 CHUNK = 512  # held-out windows of a text at a time

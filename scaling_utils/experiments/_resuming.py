@@ -1,9 +1,4 @@
-"""What a sweep can run: a job in, the rows of its recorded runs out.
-
-A job is a dictionary of plain values that says everything about its runs. One job trains
-one shape on one corpus, with all its learning rates and seeds side by side, and gives one
-row for each seed, rate and number of tokens.
-"""
+"""What experiments share: their jobs are checked, and go on where they were interrupted."""
 
 from __future__ import annotations
 
@@ -13,13 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from scaling_utils.sweeps.jobs import job_key
-
-EXPERIMENTS = {
-    "neural_ngrams": "scaling_utils.sweeps.ngrams:neural_ngrams",
-    "sequence_models": "scaling_utils.sweeps.sequences:sequence_models",
-    "task_complexity": "scaling_utils.sweeps.complexity:task_complexity",
-    "transfer": "scaling_utils.sweeps.transfer:transfer",
-}
 
 
 def check_keys(job: dict, needed: set[str], defaults: dict, per_step: int) -> dict[str, Any]:

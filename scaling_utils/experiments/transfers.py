@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from scaling_utils._check import whole
+from scaling_utils.experiments._resuming import Stopwatch, resumed
+from scaling_utils.experiments.ngrams import BASE_WIDTH
 from scaling_utils.models import NeuralNgrams
-from scaling_utils.sweeps.experiments import Stopwatch, resumed
-from scaling_utils.sweeps.ngrams import BASE_WIDTH
-from scaling_utils.sweeps.transfer_tasks import transfer_tasks
+from scaling_utils.tasks.limited import transfer_tasks
 from scaling_utils.training import MemberAdam, Trainer
 from scaling_utils.training.branches import train_branches
 

@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from scaling_utils._check import whole
 from scaling_utils.corpora import languages
 from scaling_utils.corpora.windows import HeldOutSequences, Sequences
-from scaling_utils.sweeps.window_tasks import split_text, table_hash
+from scaling_utils.tasks.windows import split_text, table_hash
 from scaling_utils.training.evaluation import IGNORED, evaluate
 
 PASSAGES = 1024  # drawn at a time: a passage alone costs as much as many together

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from scaling_utils._check import positive_array, whole
-from scaling_utils.laws.parametric import TRAINING_FLOPS
-from scaling_utils.sweeps.tuning import Cells
+from scaling_utils.studies.tuning import Cells
+from scaling_utils.units import TRAINING_FLOPS
 
 FIRM = 2  # sizes on each side of the best one
 

@@ -8,11 +8,12 @@ import torch
 
 from scaling_utils.corpora import dirichlet_language, text
 from scaling_utils.counting import matmul_flops, parameters
+from scaling_utils.experiments.ngrams import neural_ngrams
+from scaling_utils.experiments.sequences import sequence_models
 from scaling_utils.models import GPT, NeuralNgrams
-from scaling_utils.sweeps.ngrams import neural_ngrams
-from scaling_utils.sweeps.sequence_tasks import LanguageSequences, TextSequences, sequence_task
-from scaling_utils.sweeps.sequences import gpt_shape, sequence_models
-from scaling_utils.sweeps.window_tasks import LanguageWindows, TextWindows, window_task
+from scaling_utils.shapes import gpt_shape
+from scaling_utils.tasks.sequences import LanguageSequences, TextSequences, sequence_task
+from scaling_utils.tasks.windows import LanguageWindows, TextWindows, window_task
 from scaling_utils.training import checkpoint
 
 TINY = {"vocab": 8, "order": 2, "strength": 3.0}

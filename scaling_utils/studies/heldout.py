@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from scaling_utils._check import finite_array, number, positive_array, same_length
-from scaling_utils.laws.parametric import TRAINING_FLOPS
-from scaling_utils.sweeps.tuning import Cells
+from scaling_utils.studies.tuning import Cells
+from scaling_utils.units import TRAINING_FLOPS
 
 HELD_OUT = ("N", "D", "C")
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scaling_utils.sweeps import Cells, held_out, score
+from scaling_utils.studies import Cells, held_out, score
 
 SIZES, TOKENS = (1.0, 2.0, 4.0, 8.0), (16.0, 32.0, 64.0, 128.0)
 

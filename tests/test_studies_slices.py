@@ -5,7 +5,7 @@ import pytest
 
 from scaling_utils.fitting import fit_isoflop
 from scaling_utils.laws import ParametricLaw
-from scaling_utils.sweeps import Cells, isoflop_slices
+from scaling_utils.studies import Cells, isoflop_slices
 
 
 def grid(sizes, tokens, loss, entropy=1.0):

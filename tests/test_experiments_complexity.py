@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from scaling_utils.experiments.complexity import task_complexity
 from scaling_utils.models.regressors import Regressors
-from scaling_utils.sweeps.complexity import WaveTask, task_complexity
+from scaling_utils.tasks.waves import WaveTask
 
 SMALL = {
     "dimension": 2,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scaling_utils.sweeps.tuning import cells, read_rows
+from scaling_utils.studies import cells, read_rows
 
 
 def rows(losses, *, rates, N=100, D=1000, seed=0):

@@ -11,12 +11,12 @@ import torch
 from scaling_utils.corpora import texts
 from scaling_utils.corpora.languages import dirichlet_language
 from scaling_utils.corpora.related import related_language
+from scaling_utils.experiments import transfers as module
+from scaling_utils.experiments.transfers import run_lengths, transfer
 from scaling_utils.models import NeuralNgrams
 from scaling_utils.sweeps import read_config
-from scaling_utils.sweeps import transfer as module
-from scaling_utils.sweeps.transfer import run_lengths, transfer
-from scaling_utils.sweeps.transfer_tasks import LimitedLanguage, LimitedText
-from scaling_utils.sweeps.window_tasks import table_hash
+from scaling_utils.tasks.limited import LimitedLanguage, LimitedText
+from scaling_utils.tasks.windows import table_hash
 
 STUDY = Path(__file__).resolve().parent.parent / "results" / "transfer"
 LANGUAGE = {"vocab": 8, "order": 2, "strength": 3.0}

@@ -10,10 +10,10 @@ import torch
 
 from scaling_utils._check import member
 from scaling_utils.counting import matmul_flops, parameters
+from scaling_utils.experiments._resuming import Stopwatch, check_keys, resumed
 from scaling_utils.models import GPT, LSTM
-from scaling_utils.shapes import Transformer
-from scaling_utils.sweeps.experiments import Stopwatch, check_keys, resumed
-from scaling_utils.sweeps.sequence_tasks import sequence_task
+from scaling_utils.shapes import gpt_shape
+from scaling_utils.tasks.sequences import sequence_task
 from scaling_utils.training import Trainer, adamw
 from scaling_utils.training.branches import train_branches
 from scaling_utils.training.mup import mup_multipliers, start_mup
@@ -29,21 +29,6 @@ DEFAULTS = {
     "mup_width": None,
     "places": False,
 }
-D_HEAD = 16
-
-
-def gpt_shape(vocab: int, context: int, d_model: int, n_layer: int) -> Transformer:
-    """Return the shape of the study's transformers: heads of 16, rotary positions, GELU."""
-    return Transformer(
-        n_layer=n_layer,
-        d_model=d_model,
-        n_head=max(1, d_model // D_HEAD),
-        vocab=vocab,
-        context=context,
-        bias=False,
-        positions="rotary",
-        tied=False,
-    )
 
 
 def sequence_models(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 COLUMNS = ("N", "D", "loss", "seed", "rate")
-# Hashes, some of which would pass for numbers.
-NAMES = ("key", "corpus", "source_corpus", "commit", "experiment_sha256", "code_sha256")
 
 
 @dataclass(frozen=True)
@@ -54,23 +50,6 @@ class Cells:
                 f"kept must be a mask of shape {self.N.shape}, got {kept.dtype} {kept.shape}"
             )
         return Cells(*(getattr(self, name)[kept] for name in self.__dataclass_fields__))
-
-
-def read_rows(path: str | Path) -> list[dict]:
-    """Read a CSV of recorded runs; what looks like a number becomes one, hashes stay text.
-
-    Raises
-    ------
-    ValueError : a file without rows.
-    """
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        rows = [
-            {name: text if name in NAMES else _number(text) for name, text in row.items()}
-            for row in csv.DictReader(file)
-        ]
-    if not rows:
-        raise ValueError(f"{path} holds no rows")
-    return rows
 
 
 def cells(rows: Iterable[Mapping]) -> Cells:
@@ -144,13 +123,3 @@ def _vertex(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
         np.prod([(place - x[j]) / (x[i] - x[j]) for j in range(3) if j != i]) for i in range(3)
     ]
     return float(np.exp(place)), np.array(weights)
-
-
-def _number(text: str):
-    try:
-        return int(text)
-    except ValueError:
-        try:
-            return float(text)
-        except ValueError:
-            return text

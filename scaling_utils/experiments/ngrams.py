@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from scaling_utils.experiments._resuming import Stopwatch, check_keys, resumed
 from scaling_utils.models import NeuralNgrams
-from scaling_utils.sweeps.experiments import Stopwatch, check_keys, resumed
-from scaling_utils.sweeps.window_tasks import window_task
+from scaling_utils.tasks.windows import window_task
 from scaling_utils.training import MemberAdam, Trainer
 from scaling_utils.training.branches import train_branches
 

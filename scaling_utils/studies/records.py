@@ -1,0 +1,82 @@
+"""The tables of a recorded study: where they lie, and their rows.
+
+``jobs.csv`` has one row for each job: its key, its settings, how long it took, and where it
+ran (device, threads, versions, commit). ``runs.csv`` has one row for each recorded run, with
+the key of its job. Together they say what is needed to train any of the runs again. What writes
+them is ``sweeps.record``.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+RESULTS = "results"  # the folder of the book's recorded studies
+# Hashes, some of which would pass for numbers.
+NAMES = ("key", "corpus", "source_corpus", "commit", "experiment_sha256", "code_sha256")
+
+
+def read_rows(path: str | Path) -> list[dict]:
+    """Read a CSV of recorded runs; what looks like a number becomes one, hashes stay text.
+
+    Raises
+    ------
+    ValueError : a file without rows.
+    """
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        rows = [
+            {name: text if name in NAMES else _number(text) for name, text in row.items()}
+            for row in csv.DictReader(file)
+        ]
+    if not rows:
+        raise ValueError(f"{path} holds no rows")
+    return rows
+
+
+def _number(text: str):
+    try:
+        return int(text)
+    except ValueError:
+        try:
+            return float(text)
+        except ValueError:
+            return text
+
+
+def read_record(folder: str | Path) -> tuple[dict[str, dict], list[dict]]:
+    """Return the settings and origin of each job by its key, and the runs, of a recorded study.
+
+    Raises
+    ------
+    OSError : a file is missing. ValueError : a run of a job that is not in ``jobs.csv``.
+    """
+    about = {row["key"]: row for row in read_rows(Path(folder) / "jobs.csv")}
+    runs = read_rows(Path(folder) / "runs.csv")
+    unknown = {row["key"] for row in runs} - set(about)
+    if unknown:
+        raise ValueError(f"{folder}: runs of jobs that jobs.csv lacks: {sorted(unknown)}")
+    return about, runs
+
+
+def recorded(name: str) -> Path:
+    """Return the folder of a recorded study of this book, ``results/<name>``.
+
+    It is looked for beside the package, as in a checkout; inside it, as it is installed; and in
+    the working folder and those above it.
+
+    Raises
+    ------
+    FileNotFoundError : there is no study of that name; the message lists those that there are.
+    """
+    package = Path(__file__).parents[1]
+    places = [
+        place / RESULTS for place in (package.parent, package, Path.cwd(), *Path.cwd().parents)
+    ]
+    for place in places:
+        if (place / name / "runs.csv").is_file():
+            return place / name
+    there = sorted({file.parent.name for place in places for file in place.glob("*/runs.csv")})
+    raise FileNotFoundError(
+        f"name must be one of the recorded studies ({', '.join(there)}), got {name!r}; looked in "
+        f"{RESULTS}/ of {package.parent}, {package}, {Path.cwd()} and above"
+    )
