@@ -17,6 +17,7 @@ from scaling_utils.fitting.errors import FitError, FitWarning
 from scaling_utils.fitting.groups import draw_groups
 from scaling_utils.fitting.interaction import Interaction, interaction
 from scaling_utils.fitting.isoflop import IsoFlopFit, fit_isoflop
+from scaling_utils.fitting.local import contrasts, local_exponents
 from scaling_utils.fitting.parametric import ParametricFit, fit_parametric
 from scaling_utils.fitting.power import PowerLawFit, fit_power_law
 from scaling_utils.fitting.repetition import (
@@ -44,6 +45,7 @@ __all__ = [
     "RepetitionFit",
     "Report",
     "bootstrap",
+    "contrasts",
     "draw_groups",
     "fit_broken_power_law",
     "fit_coupled",
@@ -54,6 +56,7 @@ __all__ = [
     "fit_repetition",
     "interaction",
     "isoflop_bias",
+    "local_exponents",
     "resample_coupled",
     "resample_repetition",
 ]
