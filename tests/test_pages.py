@@ -142,16 +142,16 @@ def test_chapters_keep_the_number_of_their_file():
 
 def test_the_table_of_contents_lists_the_chapters_that_exist():
     book = bookdata.read_book()
-    planned = {chapter.page for chapter in book.chapters}
+    known = {page.page for page in (*book.chapters, *book.studies)}
     files = {f"notebooks/{path.stem}" for path in (ROOT / "notebooks").glob("*.ipynb")}
-    assert files <= planned
+    assert files <= known
     assert [page for page in toc_pages() if page.startswith("notebooks/")] == [
-        chapter.page for chapter in book.written
+        page.page for page in book.pages
     ]
 
 
 def test_the_parts_of_the_table_of_contents_are_those_of_the_chapters():
-    part_of = {chapter.page: chapter.part for chapter in bookdata.read_book().chapters}
+    part_of = {page.page: page.part for page in bookdata.read_book().pages}
     for part in toc()["parts"]:
         for entry in part["chapters"]:
             assert part_of.get(entry["file"], "Appendix") == part["caption"]
@@ -334,6 +334,7 @@ def test_check_names_what_is_old_and_writes_nothing(project):
         ("book/20_chinchilla", None),
         ("notebooks/chinchilla", None),
         ("notebooks/120_x", None),
+        ("notebooks/study_known_entropy", None),
     ],
 )
 def test_chapter_number_comes_from_a_notebook_file_name(docname, number):
