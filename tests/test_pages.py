@@ -433,3 +433,70 @@ def test_a_mark_for_the_tests_is_not_shown():
     page = nodes.container("", nodes.literal_block(text, text), nodes.literal_block("z", "z"))
     book_site.hide_test_marks(None, page)
     assert [(code.rawsource, code.astext()) for code in page] == [("x = 1\ny = 2",) * 2, ("z",) * 2]
+
+
+# Pages of studies
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [("20_chinchilla", "chapter"), ("study_known_entropy", "study"), ("study_x2", "study")],
+)
+def test_the_name_of_a_notebook_tells_its_kind(file, kind):
+    assert bookdata.kind_of(file) == kind
+
+
+@pytest.mark.parametrize("file", ["known_entropy", "study_", "study-x", "2_short", "20-dash"])
+def test_a_notebook_of_no_kind_is_refused(file):
+    with pytest.raises(bookdata.PageError, match=rf"20_topic or study_name, got '{file}'"):
+        bookdata.kind_of(file)
+
+
+def a_page(file: str, *verdicts_: dict, kind=bookdata.Study, **more):
+    """Make a page that exists and shows some verdicts, without a file."""
+
+    class Shown(kind):
+        exists, title, verdicts = True, file, list(verdicts_)
+
+    return Shown(file=file, part="", planned_title="", about="", path=ROOT, **more)
+
+
+def a_verdict(outcome: str) -> dict:
+    return {
+        "id": "text.q",
+        "sentence": "On text q is above 1.5.",
+        "measured": 2.8,
+        "bound": "at least 1.5",
+        "unit": "",
+        "verdict": outcome,
+        "registered": "2026-11-22",
+    }
+
+
+def test_a_prediction_on_two_pages_is_counted_once():
+    chapter = a_page(
+        "26_x", a_verdict("held"), kind=bookdata.Chapter, number=26, slides=frozenset()
+    )
+    study = a_page("study_text", a_verdict("held"))
+    book = bookdata.Book(root=ROOT, chapters=[chapter], studies=[study])
+    text = pages.predictions(book)
+    assert "1 verdict on predictions" in text
+    assert (
+        "[26. 26_x](../notebooks/26_x.ipynb); [study_text](../notebooks/study_text.ipynb)" in text
+    )
+
+
+def test_a_prediction_that_held_on_one_page_only_is_refused():
+    studies = [a_page("study_a", a_verdict("held")), a_page("study_b", a_verdict("failed"))]
+    with pytest.raises(bookdata.PageError, match=r"text\.q is 'held' on .*'failed' on .*study_b"):
+        pages.predictions(bookdata.Book(root=ROOT, studies=studies))
+
+
+def test_a_study_is_about_its_question(tmp_path):
+    text = "# A study\n\n**Does it\nhold?**\n\nMore."
+    book = {"cells": [{"cell_type": "markdown", "source": [text]}]}
+    path = tmp_path / "study_a.ipynb"
+    path.write_text(json.dumps(book), encoding="utf-8")
+    study = bookdata.read_study(path)
+    assert (study.title, study.about) == ("A study", "Does it\nhold?")
+    assert study.link == "[A study](../notebooks/study_a.ipynb)"

@@ -94,10 +94,12 @@ def scoreboard(book: Book) -> str:
     claims = {page.page: page.claims for page in book.pages}
     total = sum(map(len, claims.values()))
     late = sum(bool(claim.get("seen_first")) for made in claims.values() for claim in made)
+    places = counted(len(book.written), "chapter")
+    if book.studies:
+        places += f" and {counted(len(book.studies), 'page')} on a study"
     constants = sum(row["formula"].startswith("constant") for row in book.published)
     text = (
-        f"**{counted(total - late, 'claim')}** in {counted(len(book.written), 'chapter')} and on "
-        f"{counted(len(book.studies), 'page')} of a study, each "
+        f"**{counted(total - late, 'claim')}** in {places}, each "
         "held to a theory, a paper, a second method or a plan that was fixed before. "
         f"**{counted(late, 'claim')}** more, marked *seen first*: the bound was set after the "
         "result had been seen, so that they guard it against later changes and prove nothing. "
