@@ -96,6 +96,19 @@ def test_the_loss_on_a_language_is_its_entropy_plus_the_divergence():
     rows = language.rows[windows @ np.array([8, 1])]
     extra = np.log(8) + (rows * np.log(rows)).sum(1).mean()
     assert task.measure(Ignorant())["loss"] == [pytest.approx(language.entropy + extra, rel=1e-5)]
+    # Over all contexts the two losses are known exactly: the entropy, and ln 8.
+    assert task.measure_all(Knowing()) == [pytest.approx(language.entropy, abs=1e-6)]
+    assert task.measure_all(Ignorant()) == [pytest.approx(np.log(8), rel=1e-6)]
+
+
+def test_a_task_takes_a_language_that_was_made_elsewhere():
+    by_settings = LanguageWindows(TINY)
+    by_itself = LanguageWindows(by_settings.language)
+    assert by_itself.sha256 == by_settings.sha256
+    for ours, theirs in zip(
+        by_itself.batches([3], 2, 16)(5), by_settings.batches([3], 2, 16)(5), strict=True
+    ):
+        assert torch.equal(ours, theirs)
 
 
 def test_repeated_windows_come_once_in_each_epoch_in_a_new_order():
