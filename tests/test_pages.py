@@ -247,8 +247,8 @@ def test_scoreboard_shows_failed_predictions_like_any_other(project):
         "unit": "%",
         "registered": "2026-11-22",
     }
-    for outcome in ("held", "failed", "failed"):
-        data = {VERDICT_MIME: {**made, "verdict": outcome}}
+    for number, outcome in enumerate(("held", "failed", "failed")):
+        data = {VERDICT_MIME: {**made, "id": f"study.{number}", "verdict": outcome}}
         notebook["cells"][2]["outputs"].append({"output_type": "display_data", "data": data})
     path.write_text(json.dumps(notebook))
     text = pages.scoreboard(bookdata.read_book(project))
