@@ -21,11 +21,11 @@ from scaling_utils.notebook._claims import (
 )
 from scaling_utils.notebook._colours import COLOURS, contrast, ink, shades
 from scaling_utils.notebook._plots import residuals, signed_map, valley
+from scaling_utils.notebook._predictions import predictions
 from scaling_utils.notebook._registered import (
     VERDICT_MIME,
     Prediction,
     Verdict,
-    predictions,
     registered,
     verdict,
 )

@@ -219,37 +219,6 @@ def registered(id: str) -> dict:
     return {**given, "unit": one.unit, "source": one.source}
 
 
-def predictions(*studies: str) -> None:
-    """List the registered predictions of some studies, before any of them is scored.
-
-    Parameters
-    ----------
-    studies : names as in ``results/registered.toml``: what stands before the dot of an id.
-
-    Raises
-    ------
-    ValueError : no study is named, or one has no registered prediction.
-    """
-    from scaling_utils.notebook._shown import table
-
-    known = sorted({id.split(".")[0] for id in _book()})
-    for study in studies or ("",):
-        if study not in known:
-            raise ValueError(f"studies must name some of {', '.join(known)}, got {study!r}")
-    found = [one for study in studies for one in _book().values() if _study(one) == study]
-    table(
-        {
-            "registered prediction": [one.sentence for one in found],
-            "held where": [f"{one.bound} {one.unit}".strip() for one in found],
-            "part": [_study(one).replace("_", " ") for one in found],
-        }
-    )
-
-
-def _study(one: Prediction) -> str:
-    return one.id.split(".")[0]
-
-
 def verdict(id: str, measured: float) -> None:
     """Show a registered prediction with its outcome, whatever that is.
 
