@@ -16,7 +16,7 @@ import nbformat
 from claims import CHECK, CLOCKS, disagreements
 from guards_alt import alt_numbers
 from guards_code import CODE_GUARDS, code_cells, tree
-from guards_text import TEXT_GUARDS, tags
+from guards_text import STUDY_TEXT_GUARDS, TEXT_GUARDS, tags
 
 from scaling_utils.notebook import CLAIM_MIME, write_setup_cell
 
@@ -228,7 +228,7 @@ def run_time(book) -> list[str]:
     return []
 
 
-GUARDS = (
+SHARED = (
     file_format,
     setup_cell,
     magics,
@@ -241,5 +241,6 @@ GUARDS = (
     alt_numbers,
     run_time,
     *CODE_GUARDS,
-    *TEXT_GUARDS,
 )
+GUARDS = (*SHARED, *TEXT_GUARDS)
+BY_KIND = {"chapter": GUARDS, "study": (*SHARED, *STUDY_TEXT_GUARDS)}  # see bookdata.kind_of

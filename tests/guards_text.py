@@ -14,13 +14,23 @@ MYST = {
     "a substitution": re.compile(r"\{\{.+?\}\}"),
     "a block break": re.compile(r"^\+\+\+", re.M),
 }
+QUESTION = ("the question in one bold sentence", re.compile(r"^\*\*[^*]+\?\*\*", re.M))
 SECTIONS = (
-    ("the question in one bold sentence", re.compile(r"^\*\*[^*]+\?\*\*", re.M)),
+    QUESTION,
     ("What you will be able to do", re.compile(r"what you will be able to do", re.I)),
     ("## The theory", re.compile(r"^## The theory", re.M)),
     ("## The experiment", re.compile(r"^## The experiment", re.M)),
     ("## Where this fails", re.compile(r"^## Where this fails", re.M)),
     ("## Exercises", re.compile(r"^## Exercises", re.M)),
+    ("## Further reading", re.compile(r"^## Further reading", re.M)),
+)
+STUDY_SECTIONS = (
+    QUESTION,
+    ("## What was registered", re.compile(r"^## What was registered", re.M)),
+    ("## What came", re.compile(r"^## What came", re.M)),
+    ("## What was found afterwards", re.compile(r"^## What was found afterwards", re.M)),
+    ("## What will be registered next", re.compile(r"^## What will be registered next", re.M)),
+    ("## Where this fails", re.compile(r"^## Where this fails", re.M)),
     ("## Further reading", re.compile(r"^## Further reading", re.M)),
 )
 
@@ -32,6 +42,27 @@ def tags(cell) -> set[str]:
 
 def sections(book) -> list[str]:
     """Title, line of run times, question, aims, setup, theory, experiment, limits, exercises."""
+    return _in_order(book, SECTIONS)
+
+
+def study_sections(book) -> list[str]:
+    """Title, line of run times, question, setup, what was registered before what came of it."""
+    problems = _in_order(book, STUDY_SECTIONS)
+    listed = _calls(book, "predictions")
+    scored = _calls(book, "verdict")
+    if not listed or not scored or listed[0] > scored[0]:
+        problems.append("the registered predictions are listed before the first is scored")
+    return problems
+
+
+def _calls(book, name: str) -> list[int]:
+    """Return the numbers of the code cells that call a function of ``scaling_utils.notebook``."""
+    call = re.compile(rf"\b{name}\(")
+    code = [cell for cell in book.cells if cell.cell_type == "code"]
+    return [number for number, cell in enumerate(code) if call.search(cell.source)]
+
+
+def _in_order(book, sections) -> list[str]:
     cells = book.cells
     if len(cells) < 3 or cells[0].cell_type != "markdown":
         return ["a chapter starts with a title in a markdown cell"]
@@ -43,8 +74,10 @@ def sections(book) -> list[str]:
         problems.append("the second cell must carry the tag runs-on")
     elif "not yet run" in cells[1].source.lower():
         problems.append("the line under the title says that the chapter was not yet run")
-    places = [(name, _first(cells, pattern)) for name, pattern in SECTIONS]
-    places.insert(2, ("the setup cell", _where(cells, lambda cell: "setup" in tags(cell))))
+    places = [(name, _first(cells, pattern)) for name, pattern in sections]
+    opening = sum(not name.startswith("##") for name, _ in sections)
+    setup = ("the setup cell", _where(cells, lambda cell: "setup" in tags(cell)))
+    places.insert(opening, setup)
     missing = [name for name, place in places if place is None]
     if missing:
         return problems + [f"missing: {name}" for name in missing]
@@ -137,3 +170,4 @@ def equation_numbers(book) -> list[str]:
 
 
 TEXT_GUARDS = (sections, exercises, equation_numbers, portable_markdown)
+STUDY_TEXT_GUARDS = (study_sections, equation_numbers, portable_markdown)

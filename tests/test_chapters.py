@@ -1,20 +1,23 @@
-"""Every chapter passes every guard. That it runs, nbval shows in the same pytest run."""
+"""Every page passes every guard of its kind. That it runs, nbval shows in the same pytest run."""
 
 from pathlib import Path
 
 import pytest
-from guards import GUARDS, read
+from bookdata import kind_of
+from guards import BY_KIND, read
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
-CHAPTERS = sorted(NOTEBOOKS.glob("*.ipynb"))
+PAGES = sorted(NOTEBOOKS.glob("*.ipynb"))
+CASES = [(path, guard) for path in PAGES for guard in BY_KIND[kind_of(path.stem)]]
 
 
 def test_there_are_chapters():
-    assert CHAPTERS, f"no notebook in {NOTEBOOKS}"
+    assert PAGES, f"no notebook in {NOTEBOOKS}"
 
 
-@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.__name__)
-@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    ("path", "guard"), CASES, ids=[f"{path.stem}-{guard.__name__}" for path, guard in CASES]
+)
 def test_chapter(path, guard):
     problems = guard(read(path))
     assert not problems, "\n".join(problems)

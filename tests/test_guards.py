@@ -6,7 +6,8 @@ import tiny
 from guards import GUARDS
 from guards_alt import alt_numbers
 from guards_code import CODE_GUARDS
-from nbformat.v4 import new_code_cell, new_output
+from guards_text import study_sections
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
 from scaling_utils.notebook import CLAIM_MIME
 
@@ -393,3 +394,41 @@ def test_counts_may_jump_over_cells_that_were_skipped(chapter):
             tiny.code(book, number).execution_count = value
 
     assert BY_NAME["executed"](tiny.broken(chapter, skipped)) == []
+
+
+STUDY = [
+    new_markdown_cell("# A study"),
+    new_markdown_cell("*Runs on CPU: 1 s, 0.1 GB.*", metadata={"tags": ["runs-on"]}),
+    new_markdown_cell("**Does it hold?**"),
+    new_code_cell("setup()", metadata={"tags": ["setup"]}),
+    new_markdown_cell("## What was registered"),
+    new_code_cell('notebook.predictions("text")'),
+    new_markdown_cell("## What came"),
+    new_code_cell('verdict("text.q", q)'),
+    new_markdown_cell("## What was found afterwards"),
+    new_markdown_cell("## What will be registered next"),
+    new_markdown_cell("## Where this fails"),
+    new_markdown_cell("## Further reading"),
+]
+
+
+def test_a_study_lists_before_it_scores():
+    assert study_sections(nbformat.v4.new_notebook(cells=STUDY)) == []
+    late = [*STUDY[:5], *STUDY[6:], STUDY[5]]
+    assert study_sections(nbformat.v4.new_notebook(cells=late)) == [
+        "the registered predictions are listed before the first is scored"
+    ]
+
+
+@pytest.mark.parametrize("place", [2, 3, 4, 6, 8, 9, 10, 11])
+def test_a_study_without_one_of_its_parts_is_refused(place):
+    cells = [cell for number, cell in enumerate(STUDY) if number != place]
+    assert study_sections(nbformat.v4.new_notebook(cells=cells))
+
+
+def test_a_study_found_something_before_anything_came():
+    cells = [*STUDY]
+    cells[6], cells[8] = cells[8], cells[6]
+    assert study_sections(nbformat.v4.new_notebook(cells=cells)) == [
+        "## What was found afterwards comes before ## What came"
+    ]

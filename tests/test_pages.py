@@ -151,16 +151,16 @@ def test_chapters_keep_the_number_of_their_file():
 
 def test_the_table_of_contents_lists_the_chapters_that_exist():
     book = bookdata.read_book()
-    planned = {chapter.page for chapter in book.chapters}
+    known = {page.page for page in (*book.chapters, *book.studies)}
     files = {f"notebooks/{path.stem}" for path in (ROOT / "notebooks").glob("*.ipynb")}
-    assert files <= planned
+    assert files <= known
     assert [page for page in toc_pages() if page.startswith("notebooks/")] == [
-        chapter.page for chapter in book.written
+        page.page for page in book.pages
     ]
 
 
 def test_the_parts_of_the_table_of_contents_are_those_of_the_chapters():
-    part_of = {chapter.page: chapter.part for chapter in bookdata.read_book().chapters}
+    part_of = {page.page: page.part for page in bookdata.read_book().pages}
     for part in toc()["parts"]:
         for entry in part["chapters"]:
             allowed = {part_of[entry["file"]]} if entry["file"] in part_of else OTHER_PARTS
@@ -198,9 +198,7 @@ def config() -> SimpleNamespace:
 
 
 def test_buttons_lead_to_the_packages_address_once_it_is_set(project, monkeypatch):
-    monkeypatch.setattr(
-        book_site, "PACKAGE", project / "scaling_utils" / "notebook" / "_setup.py"
-    )
+    monkeypatch.setattr(book_site, "PACKAGE", project / "scaling_utils" / "notebook" / "_setup.py")
     set_address(project, UNSET)
     unset, known = config(), config()
     book_site.know_repository(None, unset)
@@ -293,8 +291,8 @@ def test_scoreboard_shows_failed_predictions_like_any_other(project):
         "unit": "%",
         "registered": "2026-11-22",
     }
-    for outcome in ("held", "failed", "failed"):
-        data = {VERDICT_MIME: {**made, "verdict": outcome}}
+    for number, outcome in enumerate(("held", "failed", "failed")):
+        data = {VERDICT_MIME: {**made, "id": f"study.{number}", "verdict": outcome}}
         notebook["cells"][2]["outputs"].append({"output_type": "display_data", "data": data})
     path.write_text(json.dumps(notebook))
     text = pages.scoreboard(bookdata.read_book(project))
@@ -386,6 +384,7 @@ def test_check_names_what_is_old_and_writes_nothing(project):
         ("book/20_chinchilla", None),
         ("notebooks/chinchilla", None),
         ("notebooks/120_x", None),
+        ("notebooks/study_known_entropy", None),
     ],
 )
 def test_chapter_number_comes_from_a_notebook_file_name(docname, number):
@@ -552,3 +551,70 @@ def test_a_mark_for_the_tests_is_not_shown():
     page = nodes.container("", nodes.literal_block(text, text), nodes.literal_block("z", "z"))
     book_site.hide_test_marks(None, page)
     assert [(code.rawsource, code.astext()) for code in page] == [("x = 1\ny = 2",) * 2, ("z",) * 2]
+
+
+# Pages of studies
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [("20_chinchilla", "chapter"), ("study_known_entropy", "study"), ("study_x2", "study")],
+)
+def test_the_name_of_a_notebook_tells_its_kind(file, kind):
+    assert bookdata.kind_of(file) == kind
+
+
+@pytest.mark.parametrize("file", ["known_entropy", "study_", "study-x", "2_short", "20-dash"])
+def test_a_notebook_of_no_kind_is_refused(file):
+    with pytest.raises(bookdata.PageError, match=rf"20_topic or study_name, got '{file}'"):
+        bookdata.kind_of(file)
+
+
+def a_page(file: str, *verdicts_: dict, kind=bookdata.Study, **more):
+    """Make a page that exists and shows some verdicts, without a file."""
+
+    class Shown(kind):
+        exists, title, verdicts = True, file, list(verdicts_)
+
+    return Shown(file=file, part="", planned_title="", about="", path=ROOT, **more)
+
+
+def a_verdict(outcome: str) -> dict:
+    return {
+        "id": "text.q",
+        "sentence": "On text q is above 1.5.",
+        "measured": 2.8,
+        "bound": "at least 1.5",
+        "unit": "",
+        "verdict": outcome,
+        "registered": "2026-11-22",
+    }
+
+
+def test_a_prediction_on_two_pages_is_counted_once():
+    chapter = a_page(
+        "26_x", a_verdict("held"), kind=bookdata.Chapter, number=26, slides=frozenset()
+    )
+    study = a_page("study_text", a_verdict("held"))
+    book = bookdata.Book(root=ROOT, chapters=[chapter], studies=[study])
+    text = pages.predictions(book)
+    assert "1 verdict on predictions" in text
+    assert (
+        "[26. 26_x](../notebooks/26_x.ipynb); [study_text](../notebooks/study_text.ipynb)" in text
+    )
+
+
+def test_a_prediction_that_held_on_one_page_only_is_refused():
+    studies = [a_page("study_a", a_verdict("held")), a_page("study_b", a_verdict("failed"))]
+    with pytest.raises(bookdata.PageError, match=r"text\.q is 'held' on .*'failed' on .*study_b"):
+        pages.predictions(bookdata.Book(root=ROOT, studies=studies))
+
+
+def test_a_study_is_about_its_question(tmp_path):
+    text = "# A study\n\n**Does it\nhold?**\n\nMore."
+    book = {"cells": [{"cell_type": "markdown", "source": [text]}]}
+    path = tmp_path / "study_a.ipynb"
+    path.write_text(json.dumps(book), encoding="utf-8")
+    study = bookdata.read_study(path)
+    assert (study.title, study.about) == ("A study", "Does it\nhold?")
+    assert study.link == "[A study](../notebooks/study_a.ipynb)"

@@ -277,3 +277,34 @@ def test_the_file_is_found_in_a_checkout_and_where_only_the_package_is_installed
     shutil.copy(ROOT / "results" / "registered.toml", inside)
     found = subprocess.run(run, check=True, **options).stdout.split()
     assert found == [str(inside / "registered.toml"), "1.5"]
+
+
+def listed_by(*studies):
+    """Return what ``notebook.predictions`` shows."""
+    shell, found = InteractiveShell.instance(), []
+    before = shell.display_pub.publish
+    shell.display_pub.publish = lambda data, metadata=None, **_: found.append(data)
+    try:
+        notebook.predictions(*studies)
+    finally:
+        shell.display_pub.publish = before
+        InteractiveShell.clear_instance()
+    (shown,) = found
+    return shown
+
+
+def test_predictions_are_listed_with_their_bounds_and_without_outcomes():
+    shown = listed_by("known_entropy_long", "text")
+    lines = shown["text/markdown"].splitlines()[2:]
+    wanted = [one for one in BOOK.values() if one.id.startswith(("known_entropy_long.", "text."))]
+    assert len(lines) == len(wanted) == 10
+    for line, one in zip(lines, wanted, strict=True):
+        assert one.sentence.split("_")[0] in line
+        assert one.bound in line
+    assert notebook.VERDICT_MIME not in shown
+
+
+@pytest.mark.parametrize("studies", [(), ("nothing",), ("text", "known")])
+def test_predictions_of_no_study_are_refused(studies):
+    with pytest.raises(ValueError, match=r"studies must name some of .*known_entropy, .*got '"):
+        notebook.predictions(*studies)

@@ -46,11 +46,9 @@ def test_one_seed_alone_has_the_batches_that_it_has_among_others(make):
         task.batches(7, 16, copies=2)
 
 
-def test_a_language_says_which_it_is_and_too_large_a_one_is_not_measured_whole():
+def test_a_language_says_which_it_is():
     assert LanguageWindows(TINY).sha256 == LanguageSequences(TINY, 6).sha256
     assert LanguageWindows(TINY | {"seed": 1}).sha256 != LanguageWindows(TINY).sha256
-    with pytest.raises(ValueError, match="at most 16384 contexts to measure all: 32768"):
-        LanguageWindows({"vocab": 8, "order": 5, "seed": 0}, held_out=None)
 
 
 def test_the_loss_of_a_function_is_its_mean_squared_error():
@@ -93,6 +91,11 @@ def test_the_loss_on_a_language_is_its_entropy_plus_the_divergence():
     rows = language.rows[windows @ np.array([8, 1])]
     extra = np.log(8) + (rows * np.log(rows)).sum(1).mean()
     assert task.measure(Ignorant())["loss"] == [pytest.approx(language.entropy + extra, rel=1e-5)]
+    # Over all contexts the two losses are known exactly: the entropy, and ln 8.
+    whole = LanguageWindows(TINY, held_out=None)
+    for model, exact in ((Knowing(), language.entropy), (Ignorant(), np.log(8))):
+        assert whole.measure(model) == {"loss": [pytest.approx(exact, abs=1e-6)], "se": [0.0]}
+        assert task.measure_all(model) == whole.measure(model)["loss"]
 
 
 def test_repeated_windows_come_once_in_each_epoch_in_a_new_order():

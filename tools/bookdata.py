@@ -53,16 +53,31 @@ class PageError(Exception):
     """The project's data cannot make the pages; the message says which row and why."""
 
 
-@dataclass(frozen=True)
-class Chapter:
-    """One planned chapter, and its notebook where that exists."""
+# A notebook is a chapter, with the number of its place in the book, or the page of one study.
+KINDS = {"chapter": re.compile(r"\d\d_\w+"), "study": re.compile(r"study_\w+")}
 
-    number: int
+
+def kind_of(file: str) -> str:
+    """Return "chapter" or "study" for the name of a notebook, without its ending.
+
+    Raises
+    ------
+    PageError : a name that is neither.
+    """
+    for kind, pattern in KINDS.items():
+        if pattern.fullmatch(file):
+            return kind
+    raise PageError(f"a notebook is named 20_topic or study_name, got {file!r}")
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the book that is a notebook, and what that stores."""
+
     file: str
     part: str
     planned_title: str
     about: str
-    slides: frozenset[str]  # those that it is planned to answer
     path: Path
 
     @property
@@ -112,18 +127,6 @@ class Chapter:
         return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
 
     @property
-    def answers(self) -> frozenset[str]:
-        """The slides that the chapter's own text says it answers."""
-        cells = self.notebook["cells"] if self.exists else []
-        texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
-        return frozenset(
-            slide
-            for text in texts
-            for said in ANSWERS.findall(text)
-            for slide in re.findall(r"\d{3}-[c\d.]+\d", said)
-        )
-
-    @property
     def imports(self) -> set[str]:
         """The top-level modules that the code imports; the setup cell's magic is no Python."""
         plain = "\n".join(re.sub(r"^(\s*)%.*", r"\1pass", text, flags=re.M) for text in self.code)
@@ -136,10 +139,52 @@ class Chapter:
         return {name.split(".")[0] for name in names}
 
     @property
+    def label(self) -> str:
+        """The page as a table names it."""
+        return self.title
+
+    @property
     def link(self) -> str:
-        """The chapter as a reader of a page in book/ sees it."""
-        label = f"{self.number}. {self.title}"
-        return f"[{label}](../{self.page}.ipynb)" if self.exists else f"{label} (to come)"
+        """The page as a reader of a page in book/ sees it."""
+        return f"[{self.label}](../{self.page}.ipynb)" if self.exists else f"{self.label} (to come)"
+
+
+@dataclass(frozen=True)
+class Chapter(Page):
+    """One planned chapter, and its notebook where that exists."""
+
+    number: int
+    slides: frozenset[str]  # those that it is planned to answer
+
+    @property
+    def label(self) -> str:
+        return f"{self.number}. {self.title}"
+
+    @property
+    def answers(self) -> frozenset[str]:
+        """The slides that the chapter's own text says it answers."""
+        cells = self.notebook["cells"] if self.exists else []
+        texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+        return frozenset(
+            slide
+            for text in texts
+            for said in ANSWERS.findall(text)
+            for slide in re.findall(r"\d{3}-[c\d.]+\d", said)
+        )
+
+
+@dataclass(frozen=True)
+class Study(Page):
+    """The page of one recorded study; what it is about is the question that it opens with."""
+
+
+def read_study(path: Path) -> Study:
+    """Read the page of a study: all of it stands in the notebook."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+    question = re.search(r"^\*\*([^*]+\?)\*\*", "\n".join(texts), flags=re.M)
+    about = question[1] if question else ""
+    return Study(file=path.stem, part="Studies", planned_title="", about=about, path=path)
 
 
 @dataclass(frozen=True)
@@ -148,6 +193,7 @@ class Book:
 
     root: Path
     chapters: list[Chapter] = field(default_factory=list)
+    studies: list[Study] = field(default_factory=list)
     slides: list[dict[str, str]] = field(default_factory=list)
     published: list[dict[str, str]] = field(default_factory=list)
 
@@ -165,6 +211,11 @@ class Book:
     @property
     def written(self) -> list[Chapter]:
         return [chapter for chapter in self.chapters if chapter.exists]
+
+    @property
+    def pages(self) -> list[Page]:
+        """All pages that are notebooks: the chapters that are written, then the studies."""
+        return [*self.written, *self.studies]
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
@@ -191,9 +242,11 @@ def read_book(root: Path = ROOT) -> Book:
         )
         for row in read_rows(root / "book" / "chapters.csv")
     ]
+    notebooks = sorted((root / "notebooks").glob("*.ipynb"))
     book = Book(
         root=root,
         chapters=chapters,
+        studies=[read_study(path) for path in notebooks if kind_of(path.stem) == "study"],
         slides=read_rows(root / "book" / "slides.csv"),
         published=figures.rows(root),
     )

@@ -74,8 +74,8 @@ def main() -> int:
     others = mixed(read_book())
     if others:
         print(
-            f"REPOSITORY in scaling_utils/notebook/_setup.py is {read_book().repository!r}, but there are "
-            f"other addresses. {'; '.join(others)}. Run tools/execute.py on chapters.",
+            f"REPOSITORY in scaling_utils/notebook/_setup.py is {read_book().repository!r}, but "
+            f"there are other addresses. {'; '.join(others)}. Run tools/execute.py on chapters.",
             file=sys.stderr,
         )
         return 1

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import apipages
 import landing
-from bookdata import DECKS, Book, Chapter, PageError, read_book
+from bookdata import DECKS, Book, Chapter, Page, PageError, read_book
 
 # The first work that a citation names, as in "computed from Kaplan et al. (2020), Eq. 1.1".
 SOURCE = re.compile(r"(?:de )?[A-Z]\S*(?: and [A-Z]\S*| et al\.)? \(\d{4}\)")
@@ -98,8 +98,8 @@ def _page_link(page: str) -> str:
 def chapters(book: Book) -> str:
     """The list of chapters, part by part, with those still to come marked."""
     parts: dict[str, list[str]] = {}
-    for chapter in book.chapters:
-        parts.setdefault(chapter.part, []).append(f"- **{chapter.link}.** {chapter.about}")
+    for page in (*book.chapters, *book.studies):
+        parts.setdefault(page.part, []).append(f"- **{page.link}.** {page.about}")
     count = f"{len(book.written)} of {len(book.chapters)} chapters are written.\n\n"
     return count + "\n".join(
         f"**{part}**\n\n" + "\n".join(lines) + "\n" for part, lines in parts.items()
@@ -108,12 +108,15 @@ def chapters(book: Book) -> str:
 
 def scoreboard(book: Book) -> str:
     """Every claim of every chapter, then the published numbers."""
-    claims = {chapter.page: chapter.claims for chapter in book.written}
+    claims = {page.page: page.claims for page in book.pages}
     total = sum(map(len, claims.values()))
     late = sum(bool(claim.get("seen_first")) for made in claims.values() for claim in made)
+    places = counted(len(book.written), "chapter")
+    if book.studies:
+        places += f" and {counted(len(book.studies), 'page')} on a study"
     constants = sum(row["formula"].startswith("constant") for row in book.published)
     text = (
-        f"**{counted(total - late, 'claim')}** in {counted(len(book.written), 'chapter')}, each "
+        f"**{counted(total - late, 'claim')}** in {places}, each "
         "held to a theory, a paper, a second method or a plan that was fixed before. "
         f"**{counted(late, 'claim')}** more, marked *seen first*: the bound was set after the "
         "result had been seen, so that they guard it against later changes and prove nothing. "
@@ -123,33 +126,43 @@ def scoreboard(book: Book) -> str:
         + predictions(book)
         + "## Claims of the chapters\n\n"
     )
-    for chapter in book.written:
-        text += f"### {chapter.link}\n\n"
-        text += "".join(map(claim_entry, claims[chapter.page])) or "No claims yet.\n\n"
+    for page in book.pages:
+        text += f"### {page.link}\n\n"
+        text += "".join(map(claim_entry, claims[page.page])) or "No claims yet.\n\n"
     return text + PUBLISHED + published_numbers(book)
 
 
 def predictions(book: Book) -> str:
-    """What came of each registered prediction that a chapter has scored, the failed ones too."""
-    rows, outcomes = [], Counter()
-    for chapter in book.written:
-        for made in chapter.verdicts:
-            outcomes[made["verdict"]] += 1
-            measured = f"{digits(made['measured'])} {made['unit']}".strip()
-            rows.append(
-                [
-                    f"**{made['verdict']}**",
-                    plain(made["sentence"]),
-                    plain(measured),
-                    plain(made["bound"]),
-                    made["registered"],
-                    chapter.link,
-                ]
-            )
+    """What came of each registered prediction that was scored, the failed ones too.
+
+    A prediction that several pages show is one prediction: it is counted once.
+    """
+    found: dict[str, dict] = {}
+    for page in book.pages:
+        for made in page.verdicts:
+            one = found.setdefault(made["id"], {**made, "pages": []})
+            if made["verdict"] != one["verdict"]:
+                raise PageError(
+                    f"{made['id']} is {one['verdict']!r} on {one['pages'][0]} and "
+                    f"{made['verdict']!r} on {page.link}"
+                )
+            one["pages"].append(page.link)
+    outcomes = Counter(made["verdict"] for made in found.values())
+    rows = [
+        [
+            f"**{made['verdict']}**",
+            plain(made["sentence"]),
+            plain(f"{digits(made['measured'])} {made['unit']}".strip()),
+            plain(made["bound"]),
+            made["registered"],
+            "; ".join(made["pages"]),
+        ]
+        for made in found.values()
+    ]
     if not rows:
         return ""
     counts = ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items()))
-    head = ["Outcome", "Prediction", "Measured", "Wanted", "Registered", "Chapter"]
+    head = ["Outcome", "Prediction", "Measured", "Wanted", "Registered", "Page"]
     return (
         "## Registered predictions\n\n"
         f"{counted(len(rows), 'verdict')} on predictions that were committed before their runs: "
@@ -208,27 +221,27 @@ def plain(text: str) -> str:
 def build_record(book: Book) -> str:
     """Time, memory and versions of the runs whose outputs the book shows."""
     rows, stacks = [], {}
-    for chapter in book.written:
-        stored = chapter.notebook["metadata"].get("scaling_utils", {})
+    for page in book.pages:
+        stored = page.notebook["metadata"].get("scaling_utils", {})
         cpu, gpu = stored.get("cpu", {}), stored.get("gpu", {})
-        checked = sum("NBVAL_CHECK_OUTPUT" in text for text in chapter.code)
+        checked = sum("NBVAL_CHECK_OUTPUT" in text for text in page.code)
         rows.append(
             [
-                chapter.link,
+                page.link,
                 f"{cpu['seconds']:.0f} s" if cpu else "not recorded",
                 f"{cpu['peak_gb']:.2f} GB" if cpu else "not recorded",
                 f"{gpu['seconds']:.0f} s, {gpu['device']}" if gpu else "none",
-                str(len(chapter.code)),
+                str(len(page.code)),
                 str(checked),
-                str(len(chapter.claims)),
+                str(len(page.claims)),
             ]
         )
         versions = ", ".join(
             f"{name} {number}" for name, number in stored.get("versions", {}).items()
         )
-        stacks.setdefault(versions or "not recorded", []).append(chapter.link)
+        stacks.setdefault(versions or "not recorded", []).append(page.link)
     head = [
-        "Chapter",
+        "Page",
         "Time on a CPU",
         "Peak memory",
         "Run on a GPU",
@@ -237,22 +250,25 @@ def build_record(book: Book) -> str:
         "Claims",
     ]
     text = "## Runs\n\n" + table(head, rows) + "\n## Versions\n\n"
-    return text + table(["Versions", "Chapters"], [[k, "; ".join(v)] for k, v in stacks.items()])
+    return text + table(["Versions", "Pages"], [[k, "; ".join(v)] for k, v in stacks.items()])
 
 
 def tools(book: Book) -> str:
     """The libraries that the chapters import, read from their code."""
-    users: dict[str, list[Chapter]] = {}
-    for chapter in book.written:
-        for name in sorted(chapter.imports - {"scaling_utils"} - sys.stdlib_module_names):
-            users.setdefault(name, []).append(chapter)
+    users: dict[str, list[Page]] = {}
+    for page in book.pages:
+        for name in sorted(page.imports - {"scaling_utils"} - sys.stdlib_module_names):
+            users.setdefault(name, []).append(page)
     if not users:
         return "No chapter is written yet.\n"
     rows = [
-        [f"`{name}`", ", ".join(str(chapter.number) for chapter in users[name])]
-        for name in sorted(users)
+        [f"`{name}`", "; ".join(_short(page) for page in users[name])] for name in sorted(users)
     ]
-    return table(["Library", "Imported in chapters"], rows)
+    return table(["Library", "Imported in chapters and studies"], rows)
+
+
+def _short(page: Page) -> str:
+    return str(page.number) if isinstance(page, Chapter) else page.title
 
 
 def run(book: Book) -> str:

@@ -2,8 +2,9 @@
 
     python tools/toc.py              # `make book` does it too
 
-Each notebook stands under the part that book/chapters.csv names, in the order of that file. What
-_toc.yml lists besides chapters (the first page, the appendix) is written there by hand and stays.
+Each notebook stands under the part that book/chapters.csv names, in the order of that file, and
+the pages of studies under their own. What _toc.yml lists besides (the first page, the appendix) is
+written there by hand and stays.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import yaml
 
+STUDIES = "Studies"  # the part of the pages notebooks/study_*.ipynb
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -23,20 +25,24 @@ def text(root: Path = ROOT) -> str:
     head = old[: old.index("parts:")]
     with (root / "book" / "chapters.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
-    parts: dict[str, list[str]] = {row["part"]: [] for row in rows}
+    parts: dict[str, list[dict]] = {row["part"]: [] for row in rows}
     for row in rows:
         if (root / "notebooks" / f"{row['file']}.ipynb").is_file():
-            parts[row["part"]].append(f"notebooks/{row['file']}")
+            parts[row["part"]].append({"file": f"notebooks/{row['file']}"})
+    studies = sorted(path.stem for path in (root / "notebooks").glob("study_*.ipynb"))
+    parts[STUDIES] = [{"file": f"notebooks/{name}"} for name in studies]
     for part in yaml.safe_load(old)["parts"]:
-        listed = [entry["file"] for entry in part["chapters"]]
-        by_hand = [file for file in listed if not file.startswith("notebooks/")]
+        by_hand = [one for one in part["chapters"] if not one["file"].startswith("notebooks/")]
         parts.setdefault(part["caption"], []).extend(by_hand)
-    return head + "parts:\n" + "".join(_part(*item) for item in parts.items() if item[1])
+    listed = [{"caption": name, "chapters": pages} for name, pages in parts.items() if pages]
+    return head + yaml.dump({"parts": listed}, Dumper=_Indented, sort_keys=False, width=100)
 
 
-def _part(caption: str, files: list[str]) -> str:
-    lines = "".join(f"      - file: {file}\n" for file in files)
-    return f"  - caption: {caption}\n    chapters:\n{lines}"
+class _Indented(yaml.SafeDumper):
+    """Writes a list one step further in than its key, as people do."""
+
+    def increase_indent(self, flow=False, indentless=False):
+        return super().increase_indent(flow, False)
 
 
 def write(root: Path = ROOT) -> bool:

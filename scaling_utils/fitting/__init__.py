@@ -21,6 +21,7 @@ __getattr__, __dir__, __all__ = attach(
         "fit": ("Fit", "bootstrap"),
         "interactions": ("Interaction", "interaction"),
         "isoflop": ("fit_isoflop",),
+        "local": ("contrasts", "local_exponents"),
         "parametric": ("fit_parametric",),
         "power": ("fit_power_law",),
         "repetition": ("fit_repetition",),

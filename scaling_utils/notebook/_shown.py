@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+
+from scaling_utils.notebook._columns import by_columns
 
 # Formulas, which stay as they are but for what a page could take for a tag or a link.
 _FORMULA = re.compile(r"((?<!\\)\$[^$]+(?<!\\)\$)")
+PHONE = 358  # pixels that a figure has on a phone of 390
 _LINE_BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _ENTITY = re.compile(r"&(?=#?\w+;)")
 # `{{ name }}` and `{role}` are carried out where the page is read as MyST.
@@ -48,24 +51,49 @@ def figure(fig, alt: str) -> None:
         raise TypeError(f"fig must be a matplotlib Figure, got {fig!r}")
     if not isinstance(alt, str) or len(alt.strip()) < 30:
         raise ValueError(f"alt must describe the figure in at least 30 characters, got {alt!r}")
+    smallest = _make_legible(fig)
     png = io.BytesIO()
     fig.savefig(png, format="png", dpi=150, facecolor="white", metadata={"Software": None})
     plt.close(fig)
     # As raw data, because the Image class takes no alt text before IPython 8, and Colab has 7.
     shown = {"alt": alt.strip(), "width": round(fig.get_figwidth() * 110)}
+    shown["phone_text_px"] = smallest
     data = {"image/png": b64encode(png.getvalue()).decode(), "text/plain": alt.strip()}
     display(data, metadata={"image/png": shown}, raw=True)
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence], caption: str = "") -> None:
+def _make_legible(fig) -> float:
+    """Give all text on white the contrast to be read; return the smallest, in pixels on a phone."""
+    from matplotlib.collections import QuadMesh
+    from matplotlib.text import Text
+
+    from scaling_utils.notebook._colours import ink
+
+    maps = [ax for ax in fig.axes if ax.images or ax.findobj(QuadMesh)]
+    on_colours = {id(text) for ax in maps for text in ax.texts}  # see signed_map
+    texts = [one for one in fig.findobj(Text) if one.get_visible() and one.get_text().strip()]
+    for text in texts:
+        if id(text) not in on_colours:
+            text.set_color(ink(text.get_color()))
+    points = min((text.get_fontsize() for text in texts), default=0.0)
+    return round(points * PHONE / (72 * fig.get_figwidth()), 1)
+
+
+def table(columns, rows: Iterable[Sequence] | None = None, caption: str = "") -> None:
     """Show a Markdown table, with an optional sentence above it.
+
+    ``table({"law": names, "a": (exponents, ".3f"), "wasted": (shares, "{:.0f} %")})``
 
     Parameters
     ----------
-    header : one heading per column.
-    rows : one sequence of cells per row; a cell is shown as ``str`` gives it, so format
-        numbers with as many digits as they deserve.
+    columns : mapping from a heading to the column: one value for each row, or a pair (values,
+        format). A format is one of Python's, such as ``".3f"``, or a text with it in braces,
+        which may carry the unit. None and NaN leave a cell empty. Without a mapping: the
+        headings, and then ``rows`` is needed.
+    rows : one sequence of cells per row; a cell is shown as ``str`` gives it.
     caption : a sentence that says what the numbers are, with their unit.
+
+    On a phone the last columns may start off the screen: put results first.
 
     Headings and cells may come from a reader's file. Formulas, emphasis, code and links to the
     web are shown as such; a bar, a line break and a tag lose their meaning, and so do images
@@ -73,12 +101,17 @@ def table(header: Sequence[str], rows: Iterable[Sequence], caption: str = "") ->
 
     Raises
     ------
-    ValueError : there are no columns or no rows, or a row is longer or shorter than the header.
+    ValueError : there are no columns or no rows, one is longer or shorter than the others, or a
+        value cannot be written in its format; the message names the column.
     """
-    header = [_cell(cell) for cell in header]
-    body = [[_cell(cell) for cell in row] for row in rows]
+    if isinstance(columns, Mapping):
+        if rows is not None:
+            raise ValueError("rows must not be given beside a mapping of columns")
+        columns, rows = by_columns(columns)
+    header = [_cell(cell) for cell in columns]
+    body = [[_cell(cell) for cell in row] for row in rows or ()]
     if not header or not body:
-        raise ValueError(f"header and rows must not be empty, got {len(header)} and {len(body)}")
+        raise ValueError(f"columns and rows must not be empty, got {len(header)} and {len(body)}")
     for row in body:
         if len(row) != len(header):
             raise ValueError(
