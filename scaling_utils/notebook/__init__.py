@@ -20,6 +20,7 @@ from scaling_utils.notebook._claims import (
     claim_texts,
 )
 from scaling_utils.notebook._colours import COLOURS, contrast, ink, shades
+from scaling_utils.notebook._drawing import Drawing, drawing
 from scaling_utils.notebook._plots import residuals, signed_map, valley
 from scaling_utils.notebook._registered import (
     VERDICT_MIME,
@@ -39,12 +40,14 @@ __all__ = [
     "VERDICT_MIME",
     "Claim",
     "ClaimError",
+    "Drawing",
     "Prediction",
     "Verdict",
     "axes",
     "claim",
     "claim_texts",
     "contrast",
+    "drawing",
     "end_labels",
     "error_bars",
     "figure",
