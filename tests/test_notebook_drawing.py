@@ -120,7 +120,7 @@ def test_a_matrix_has_its_rows_and_columns():
 def test_a_plane_places_data_by_their_logarithms():
     made = blank()
     place = made.plane(50, 20, 200, 100, xlim=(1, 100), ylim=(10, 1000), labels=("N", "D"))
-    assert place([1, 10, 100], [10, 100, 1000]) == pytest.approx(
+    assert place([1, 10, 100, 101, 10], [10, 100, 1000, 100, 9]) == pytest.approx(
         np.array([[50, 120], [150, 70], [250, 20]])
     )
     with pytest.raises(ValueError, match="xlim must be positive, got 0"):

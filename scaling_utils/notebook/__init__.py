@@ -30,13 +30,15 @@ from scaling_utils.notebook._registered import (
     verdict,
 )
 from scaling_utils.notebook._shown import figure, say, table
-from scaling_utils.notebook._summary import in_short, takeaway
+from scaling_utils.notebook._summary import IN_SHORT, TAKEAWAY, in_short, takeaway
 
 __all__ = [
     "CLAIM_MIME",
     "COLOURS",
+    "IN_SHORT",
     "REPOSITORY",
     "SEEN_FIRST",
+    "TAKEAWAY",
     "VERDICT_MIME",
     "Claim",
     "ClaimError",

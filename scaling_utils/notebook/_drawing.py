@@ -194,7 +194,8 @@ class Drawing:
 
         Returns
         -------
-        function of arrays (x, y), shape (points,), to an array of shape (points, 2).
+        function of arrays (x, y), shape (points,), to an array of shape (points, 2). Points that
+        lie outside the axes are left out, so a curve ends at their edge.
         """
         low, span = [], []
         for name, limits in (("xlim", xlim), ("ylim", ylim)):
@@ -210,7 +211,8 @@ class Drawing:
             right = (np.log(np.atleast_1d(X)) - low[0]) / span[0]
             up = (np.log(np.atleast_1d(Y)) - low[1]) / span[1]
             right, up = np.broadcast_arrays(right, up)
-            return np.column_stack([x + wide * right, y + high * (1 - up)])
+            seen = (right >= 0) & (right <= 1) & (up >= 0) & (up <= 1)
+            return np.column_stack([x + wide * right, y + high * (1 - up)])[seen]
 
         return place
 
