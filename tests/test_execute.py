@@ -86,7 +86,7 @@ def test_the_run_is_recorded_with_digests_and_versions(ran):
     stored = notebook.metadata.scaling_utils
     assert {"python", "torch", "numpy"} <= set(stored.versions)
     assert stored.cells == freshness.digests(notebook)["cells"]
-    assert "scaling_utils/notebook/__init__.py" in stored["inputs"]
+    assert "scaling_utils/notebook/_setup.py" in stored["inputs"]
 
 
 def test_the_digest_of_every_output_is_recorded(ran):

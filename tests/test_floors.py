@@ -32,7 +32,7 @@ FLOORS = {
     "notebook": 4,
     "cli": 4,
 }
-FREE = {"_check", "__init__"}
+FREE = {"_check", "_lazy", "_syntax", "__init__"}
 HEAVY = {
     "torch",
     "scipy",

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import ast
+import csv
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import execute
 import freshness
+import inputs
 import nbformat
 import pytest
+from dependencies import Package
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from scaling_utils._syntax import canonical
+from scaling_utils.notebook._registered import read_predictions
 
 ROOT = Path(__file__).parent.parent
 
 
+@pytest.fixture(scope="module")
+def package():
+    return Package(ROOT)
+
+
 @pytest.mark.parametrize("path", freshness.all_notebooks(), ids=lambda path: path.name)
-def test_the_stored_outputs_are_up_to_date(path):
-    why = freshness.reasons(nbformat.read(path, as_version=4))
+def test_the_stored_outputs_are_up_to_date(path, package):
+    why = freshness.reasons(nbformat.read(path, as_version=4), package=package)
     name = path.relative_to(ROOT)
     assert not why, (
         f"{name} shows outputs of other code: {'; '.join(why)}. "
@@ -31,26 +45,58 @@ def test_the_line_under_the_title_tells_the_recorded_run(path):
     assert line == execute.runs_on(notebook.metadata[freshness.KEY])
 
 
-def test_each_data_file_is_named_by_a_room():
+def test_each_data_file_is_named_by_a_module(package):
     """Only then does a change of the file make the notebooks stale that depend on it."""
-    rooms = freshness.room_files({f"scaling_utils.{p.stem}" for p in package_entries()}, ROOT)
-    texts = [room.read_text(encoding="utf-8") for room in rooms]
+    modules = [package.module(name) for name in package.below("scaling_utils")]
+    said = {text for module in modules for n in range(len(module.statements))
+            for text in module.said(n)}  # fmt: skip
     for file in (ROOT / "scaling_utils" / "data").iterdir():
-        assert any(file.name in text for text in texts), f"no room names {file.name}"
+        assert any(inputs.names_file(text, file.name) for text in said), file.name
 
 
-def package_entries():
-    return [p for p in (ROOT / "scaling_utils").iterdir() if p.suffix == ".py" or p.is_dir()]
+def test_each_lookup_is_a_function_and_its_columns_are_those_of_its_file(package):
+    for (module, name), (file, columns) in inputs.LOOKUPS.items():
+        assert name in package.module(module).definitions
+        text = (ROOT / file).read_text(encoding="utf-8")
+        for column in columns:
+            assert f"\n{column} = " in text or column in text.split("\n")[0].split(",")
 
 
-def test_a_registered_bound_is_an_input_of_the_chapters_that_ask_for_one(tmp_path):
-    file = tmp_path / "results" / "registered.toml"
-    file.parent.mkdir()
-    file.write_text("at_most = 1")
-    cells = [new_code_cell('claim("Small.", 0.5, **registered("study.error"))')]
-    asks, asks_not = new_notebook(cells=cells), new_notebook(cells=[new_code_cell("x = 1")])
-    assert freshness.input_files(asks, tmp_path) == {file}
-    assert freshness.input_files(asks_not, tmp_path) == set()
+def test_a_prediction_is_the_same_with_all_others_gone(tmp_path):
+    text = (ROOT / "results" / "registered.toml").read_text(encoding="utf-8")
+    entries = text.split("[[prediction]]")[1:]
+    (entry,) = [one for one in entries if 'id = "text.q"' in one]
+    (tmp_path / "one.toml").write_text("[[prediction]]" + entry, encoding="utf-8")
+    alone = read_predictions(tmp_path / "one.toml")
+    assert alone == {"text.q": read_predictions(ROOT / "results" / "registered.toml")["text.q"]}
+
+
+@pytest.mark.parametrize(
+    ("call", "file", "key"),
+    [
+        ("hardware.get('H100-SXM')", "accelerators.csv", "H100-SXM"),
+        ("shapes.get('gpt2-small')", "transformers.csv", "gpt2-small"),
+        ("laws.facts.get('gpt3.D1.175B')", "published_numbers.csv", "gpt3.D1.175B"),
+    ],
+)
+def test_a_lookup_gives_the_same_with_all_other_rows_gone(tmp_path, call, file, key):
+    shutil.copytree(ROOT / "scaling_utils", tmp_path / "scaling_utils")
+    table = tmp_path / "scaling_utils" / "data" / file
+    code = f"import scaling_utils; from scaling_utils import hardware, laws, shapes; print({call})"
+
+    def answer() -> str:
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    before = answer()
+    with table.open(encoding="utf-8", newline="") as stream:
+        header, *rows = csv.reader(stream)
+    kept = [row for row in rows if key in row]
+    assert 0 < len(kept) < len(rows)
+    with table.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([header, *kept])
+    assert answer() == before
 
 
 @pytest.fixture
@@ -65,8 +111,10 @@ def book(tmp_path):
             '"""Devices."""\nfrom scaling_utils._check import number\n\n\n'
             'def read():\n    """Read."""\n    return number("devices.csv")  # a comment'
         ),
-        "scaling_utils/planning.py": "def plan():\n    from scaling_utils import hardware",
-        "scaling_utils/unused.py": "x = 1",
+        "scaling_utils/planning.py": (
+            "def plan():\n    from scaling_utils import hardware\n    hardware.read()"
+        ),
+        "scaling_utils/unused.py": "read = 1",
         "scaling_utils/data/devices.csv": "a,b\n",
         "scaling_utils/data/other.csv": "c,d\n",
         "results/sweep.csv": "N,loss\n",
@@ -82,8 +130,10 @@ def book(tmp_path):
     cells = [
         new_markdown_cell("# Title"),
         new_code_cell("import scaling_utils as su\n%pip --version"),
-        new_code_cell("from scaling_utils import planning\nsu.laws.LAW\nopen('sweep.csv')"),
-        new_code_cell("from scaling_utils import laws\nlaws.recorded('text') / 'runs.csv'"),
+        new_code_cell(
+            "from scaling_utils import planning\nplanning.plan(su.laws.LAW)\nopen('sweep.csv')"
+        ),
+        new_code_cell("folder = recorded('text')\nfolder / 'runs.csv'\nfolder / 'jobs.csv'"),
     ]
     return tmp_path, run(new_notebook(cells=cells), tmp_path)
 
@@ -106,7 +156,7 @@ def test_the_inputs_are_the_rooms_their_rooms_their_data_and_the_recorded_runs(b
     root, notebook = book
     assert set(notebook.metadata[freshness.KEY]["inputs"]) == {
         "scaling_utils/_check.py",
-        "scaling_utils/laws/__init__.py",
+        "scaling_utils/laws/__init__.py",  # the import that hands LAW on
         "scaling_utils/laws/chinchilla.py",
         "scaling_utils/hardware.py",
         "scaling_utils/planning.py",
@@ -141,7 +191,7 @@ def test_a_change_that_can_change_outputs_is_named(book, name, old, new):
         ("scaling_utils/hardware.py", '"""Devices."""', '"""All devices."""'),
         ("scaling_utils/hardware.py", '    """Read."""\n', ""),
         ("scaling_utils/hardware.py", '    """Read."""\n', '    """Read."""\n\n\n'),
-        ("scaling_utils/unused.py", "1", "2"),
+        ("scaling_utils/unused.py", "= 1", "= 2"),
         ("scaling_utils/data/other.csv", "c", "e"),
         ("scaling_utils/__init__.py", "'1'", "'2'"),
         ("results/text_longer/runs.csv", "N", "D"),
@@ -159,6 +209,17 @@ def test_a_changed_code_cell_makes_stale_and_prose_does_not(book):
     notebook.cells[0].source = "# Another title"
     assert freshness.reasons(notebook, root) == []
     notebook.cells[2].source += "\n1 + 1"
+    assert freshness.reasons(notebook, root) == ["its code cells have changed"]
+
+
+def test_the_public_address_makes_nothing_stale(book):
+    root, notebook = book
+    setup = "%pip install -q git+https://github.com/OWNER/REPO\nx = 1"
+    notebook.cells.append(new_code_cell(setup, metadata={"tags": ["setup"]}))
+    run(notebook, root)
+    notebook.cells[-1].source = setup.replace("OWNER/REPO", "someone/neural-scaling")
+    assert freshness.reasons(notebook, root) == []
+    notebook.cells[-1].source = setup.replace("x = 1", "x = 2")
     assert freshness.reasons(notebook, root) == ["its code cells have changed"]
 
 
@@ -199,7 +260,7 @@ def test_a_skipped_cell_whose_output_is_of_other_code_is_named(book):
 
 def test_values_that_differ_have_different_digests():
     trees = ["x = None", "x = 0", "x = False", "x = ''", "x = b''", "x: int", "x = []", "x = 0.0"]
-    assert len({freshness.canonical(ast.parse(tree)) for tree in trees}) == len(trees)
+    assert len({canonical(ast.parse(tree)) for tree in trees}) == len(trees)
 
 
 def test_the_digest_of_code_is_the_same_on_every_python():
@@ -209,4 +270,4 @@ def test_the_digest_of_code_is_the_same_on_every_python():
         "async def f(a, /, b=2, *c, d, **e) -> None:\n    return f'{a!r:>{b}} {{}} {c=}'\n"
         "match x:\n    case {'a': [1, *_]} | None if y:\n        lambda: (yield)\n"
     )
-    assert freshness.short_hash(freshness.canonical(ast.parse(source))) == "3f0f307d8b656fe4"
+    assert freshness.short_hash(canonical(ast.parse(source))) == "3f0f307d8b656fe4"

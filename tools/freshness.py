@@ -1,11 +1,11 @@
 """Tell whether a notebook's stored outputs still belong to its code, and are those of its run.
 
 When `tools/execute.py` has run a notebook it stores in the notebook's metadata a digest of
-its code cells and of each file that these depend on: the rooms of `scaling_utils` that it
-imports, directly or through another room; the package data that those rooms name; and the
-tables in `results/` of the studies that the notebook names. A module's digest is taken from its
-syntax tree without docstrings, so comments, docstrings and formatting make nothing stale.
-Prose does not count either: it changes no output.
+its code cells and of what these depend on: of each module of `scaling_utils`, the definitions
+that the cells come down to (tools/dependencies.py); of package data and registered predictions,
+the rows or the file; and the recorded tables that are read (tools/inputs.py). Digests are taken
+from syntax trees without docstrings, so comments, docstrings and formatting make nothing stale.
+Prose does not count either: it changes no output. Nor does the public address in the set-up.
 
 A digest of each cell's outputs is stored too (see tools/outputs.py). `altered` compares them: an
 output that was edited, moved or removed after the run is named, and `make book` refuses it.
@@ -19,7 +19,7 @@ import ast
 import hashlib
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
@@ -28,11 +28,10 @@ from IPython.core.inputtransformer2 import TransformerManager
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import outputs
-
-from scaling_utils.sweeps.code import canonical
+from dependencies import Package, Reached
+from inputs import Inputs
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGE = "scaling_utils"
 KEY = "scaling_utils"  # where a notebook's metadata holds the record of its last run
 SKIPPABLE = {"gpu", "needs-data"}  # tags of cells that not every machine can run
 
@@ -46,111 +45,46 @@ def parse_cell(source: str) -> ast.Module:
     return ast.parse(TransformerManager().transform_cell(source))
 
 
-def imported_rooms(tree: ast.AST) -> set[str]:
-    """Return the modules of the package that a tree imports, as dotted names."""
-    found: set[str] = set()
-    aliases: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for name in node.names:
-                if name.name == PACKAGE:
-                    aliases.add(name.asname or PACKAGE)
-                elif name.name.startswith(PACKAGE + "."):
-                    found.add(name.name)
-        elif isinstance(node, ast.ImportFrom) and _package_of(node) == PACKAGE:
-            found.add(node.module)
-            found.update(f"{node.module}.{name.name}" for name in node.names)
-    for node in ast.walk(tree):  # `import scaling_utils as su`, then `su.laws`
-        if isinstance(node, ast.Attribute) and getattr(node.value, "id", None) in aliases:
-            found.add(f"{PACKAGE}.{node.attr}")
-    return found
-
-
-def _package_of(node: ast.ImportFrom) -> str:
-    """Return the first part of `from PART.x import y`; a relative import has none."""
-    return "" if node.level else node.module.split(".")[0]
-
-
-def module_file(name: str, root: Path) -> Path | None:
-    """Return the file of a dotted module name; None where it names no module."""
-    base = root.joinpath(*name.split("."))
-    for file in (base.with_suffix(".py"), base / "__init__.py"):
-        if file.is_file():
-            return file
-    return None
-
-
-def room_files(names: Iterable[str], root: Path) -> set[Path]:
-    """Return the files of the named rooms and of all rooms that they import in turn.
-
-    The package's own `__init__.py` is left out: it holds no more than the version and the
-    list of rooms.
-    """
-    top = root / PACKAGE / "__init__.py"
-    waiting, files = set(names), set()
-    while waiting:
-        file = module_file(waiting.pop(), root)
-        if file is None or file == top or file in files:
-            continue
-        files.add(file)
-        waiting |= imported_rooms(ast.parse(file.read_text(encoding="utf-8")))
-    return files
-
-
-def _named_in(texts: Iterable[str], folder: Path) -> Iterator[Path]:
-    """Yield the files below a folder whose name occurs in one of the texts."""
-    texts = list(texts)
-    for file in sorted(folder.rglob("*")):
-        if file.is_file() and any(file.name in text for text in texts):
-            yield file
-
-
-def _recorded(sources: Iterable[str], folder: Path) -> Iterator[Path]:
-    """Yield the tables of the recorded studies whose folder a cell names, in quotes or a path.
-
-    Both tables of a study count, for a cell may read them without naming them.
-    """
-    text = "\n".join(sources)
-    for file in sorted(folder.rglob("*.csv")):
-        name = file.name if file.parent == folder else file.parent.name
-        if re.search(rf"""["'/]{re.escape(name)}["'/]""", text):
-            yield file
-
-
-def _bounds(sources: Iterable[str], root: Path) -> set[Path]:
-    """Return the file of registered predictions where a cell takes a bound from it."""
-    file = root / "results" / "registered.toml"
-    asks = any(re.search(r"\b(registered|verdict)\(", source) for source in sources)
-    return {file} if asks and file.is_file() else set()
-
-
 def code_cells(notebook) -> list:
     return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
 
 
-def input_files(notebook, root: Path = ROOT) -> set[Path]:
-    """Return all files that the outputs of a notebook depend on."""
-    sources = [cell.source for cell in code_cells(notebook)]
-    names = set().union(*(imported_rooms(parse_cell(source)) for source in sources))
-    # A cell may import in one line and use the alias in a later cell.
-    names |= imported_rooms(parse_cell("\n".join(sources)))
-    rooms = room_files(names, root)
-    texts = [file.read_text(encoding="utf-8") for file in rooms]
-    data = _named_in(texts, root / PACKAGE / "data")
-    return rooms | set(data) | set(_recorded(sources, root / "results")) | _bounds(sources, root)
+def cells_tree(notebook) -> ast.Module:
+    """Return the code of all cells as one tree: a cell may use what another one imports."""
+    trees = [parse_cell(cell.source) for cell in code_cells(notebook)]
+    return ast.Module(body=[node for tree in trees for node in tree.body], type_ignores=[])
 
 
-def file_digest(file: Path) -> str:
-    text = file.read_text(encoding="utf-8")
-    return short_hash(canonical(ast.parse(text)) if file.suffix == ".py" else text)
+def input_texts(notebook, package: Package) -> dict[str, str]:
+    """Return what the outputs of a notebook depend on: of each input, the text that counts."""
+    tree = cells_tree(notebook)
+    found = {
+        package.path(name): package.module(name).digested(numbers)
+        for name, numbers in Reached(package, package.used(tree)).statements.items()
+    }
+    return found | Inputs(package, tree).texts()
 
 
-def digests(notebook, root: Path = ROOT) -> dict:
-    """Return the digests that belong to a notebook's present code and inputs."""
-    files = sorted(input_files(notebook, root))
+def without_address(source: str) -> str:
+    """Return the set-up cell's code without the public address, which changes no output."""
+    return re.sub(r"(?<=git\+https://github\.com/)\S+", "", source)
+
+
+def cell_source(cell) -> str:
+    """Return the code of a cell as it counts."""
+    setup = "setup" in cell.metadata.get("tags", [])
+    return without_address(cell.source) if setup else cell.source
+
+
+def digests(notebook, root: Path = ROOT, package: Package | None = None) -> dict:
+    """Return the digests that belong to a notebook's present code and inputs.
+
+    `package` is the package below `root` where it was read before, to save time.
+    """
+    texts = input_texts(notebook, package or Package(root))
     return {
-        "cells": short_hash("\0".join(cell.source for cell in code_cells(notebook))),
-        "inputs": {file.relative_to(root).as_posix(): file_digest(file) for file in files},
+        "cells": short_hash("\0".join(cell_source(cell) for cell in code_cells(notebook))),
+        "inputs": {name: short_hash(texts[name]) for name in sorted(texts)},
     }
 
 
@@ -179,12 +113,12 @@ def altered(notebook) -> list[str]:
     ]
 
 
-def reasons(notebook, root: Path = ROOT) -> list[str]:
+def reasons(notebook, root: Path = ROOT, package: Package | None = None) -> list[str]:
     """Say in words why a notebook's outputs are stale; an empty list means that they are not."""
     stored = notebook.metadata.get(KEY, {})
     if "cells" not in stored:
         return ["it was never run by tools/execute.py"]
-    now = digests(notebook, root)
+    now = digests(notebook, root, package)
     found = [] if stored["cells"] == now["cells"] else ["its code cells have changed"]
     before = stored.get("inputs", {})
     for name in sorted(before.keys() | now["inputs"].keys()):
@@ -204,7 +138,8 @@ def reasons(notebook, root: Path = ROOT) -> list[str]:
 
 def stale(paths: Iterable[Path], root: Path = ROOT) -> dict[Path, list[str]]:
     """Return the stale notebooks among `paths`, each with its reasons."""
-    found = {path: reasons(nbformat.read(path, as_version=4), root) for path in paths}
+    package = Package(root)
+    found = {path: reasons(nbformat.read(path, as_version=4), root, package) for path in paths}
     return {path: why for path, why in found.items() if why}
 
 

@@ -5,36 +5,12 @@ with one line on standard error and exit code 2; a fit that is not to be relied 
 sweep with jobs that failed, ends with exit code 1 after its result.
 """
 
-from __future__ import annotations
+from scaling_utils._lazy import attach
 
-import argparse
-import os
-import sys
-
-from scaling_utils import __version__
-from scaling_utils.cli import count, fit, sweep
-from scaling_utils.cli.runs import Runs, TableError, read_runs
-
-__all__ = ["Runs", "TableError", "main", "read_runs"]
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code (argparse's own errors exit with 2)."""
-    parser = argparse.ArgumentParser(
-        prog="scaling-utils", description="Scaling laws, counts and sweeps from the command line."
-    )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for command in (fit, count, sweep):
-        command.add(commands)
-    args = parser.parse_args(argv)
-    try:
-        code = args.run(args)
-        sys.stdout.flush()
-        return code
-    except ValueError as error:
-        print(f"scaling-utils {args.command}: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the reader of our output, head for example, has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "_main": ("main",),
+        "runs": ("Runs", "TableError", "read_runs"),
+    },
+)

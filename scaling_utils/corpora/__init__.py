@@ -16,62 +16,24 @@ its figures: size, hash, what training and held-out parts share, compressors, co
 (torch.Size([256, 8]), torch.Size([256]))
 """
 
-from scaling_utils.corpora.baselines import (
-    Compressed,
-    Description,
-    compressed,
-    describe,
-    ngram_entropy,
-)
-from scaling_utils.corpora.images import Digits, digits
-from scaling_utils.corpora.languages import Language, dirichlet_language
-from scaling_utils.corpora.splits import (
-    Split,
-    Stream,
-    near_duplicates,
-    seen_share,
-    split,
-    stream,
-)
-from scaling_utils.corpora.tables import (
-    FOLDER_VARIABLE,
-    SOURCES,
-    DataUnavailable,
-    RunTable,
-    Source,
-    run_table,
-)
-from scaling_utils.corpora.texts import TEXTS, Document, Text, text
-from scaling_utils.corpora.windows import HeldOutSequences, HeldOutWindows, Sequences, Windows
+from scaling_utils._lazy import attach
 
-__all__ = [
-    "FOLDER_VARIABLE",
-    "SOURCES",
-    "TEXTS",
-    "Compressed",
-    "DataUnavailable",
-    "Description",
-    "Digits",
-    "Document",
-    "HeldOutSequences",
-    "HeldOutWindows",
-    "Language",
-    "RunTable",
-    "Sequences",
-    "Source",
-    "Split",
-    "Stream",
-    "Text",
-    "Windows",
-    "compressed",
-    "describe",
-    "digits",
-    "dirichlet_language",
-    "near_duplicates",
-    "ngram_entropy",
-    "run_table",
-    "seen_share",
-    "split",
-    "stream",
-    "text",
-]
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "baselines": ("Compressed", "Description", "compressed", "describe", "ngram_entropy"),
+        "images": ("Digits", "digits"),
+        "languages": ("Language", "dirichlet_language"),
+        "splits": ("Split", "Stream", "near_duplicates", "seen_share", "split", "stream"),
+        "tables": (
+            "FOLDER_VARIABLE",
+            "SOURCES",
+            "DataUnavailable",
+            "RunTable",
+            "Source",
+            "run_table",
+        ),
+        "texts": ("TEXTS", "Document", "Text", "text"),
+        "windows": ("HeldOutSequences", "HeldOutWindows", "Sequences", "Windows"),
+    },
+)

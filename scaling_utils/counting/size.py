@@ -9,10 +9,12 @@ from itertools import pairwise
 import numpy as np
 
 from scaling_utils._check import member, whole
+from scaling_utils.hardware import GiB
 from scaling_utils.shapes import Transformer, check_shape
 
 BITS = {"fp64": 64, "fp32": 32, "bf16": 16, "fp16": 16, "fp8": 8, "int8": 8, "int4": 4}
 DTYPES = tuple(BITS)
+GIB = GiB  # bytes
 
 
 @dataclass(frozen=True)

@@ -9,51 +9,25 @@
 (0.34, 0.28, True)
 """
 
-from scaling_utils.fitting.broken import BrokenFit, fit_broken_power_law
-from scaling_utils.fitting.coupled import CoupledFit, fit_coupled
-from scaling_utils.fitting.coupled_resampling import resample_coupled
-from scaling_utils.fitting.envelope import EnvelopeFit, fit_envelope
-from scaling_utils.fitting.errors import FitError, FitWarning
-from scaling_utils.fitting.groups import draw_groups
-from scaling_utils.fitting.interaction import Interaction, interaction
-from scaling_utils.fitting.isoflop import IsoFlopFit, fit_isoflop
-from scaling_utils.fitting.parametric import ParametricFit, fit_parametric
-from scaling_utils.fitting.power import PowerLawFit, fit_power_law
-from scaling_utils.fitting.repetition import (
-    RepetitionFit,
-    fit_repetition,
-    resample_repetition,
-)
-from scaling_utils.fitting.report import Report
-from scaling_utils.fitting.resamples import Bootstrap
-from scaling_utils.fitting.resampling import bootstrap
-from scaling_utils.fitting.valley import IsoFlopBias, isoflop_bias
+from scaling_utils._lazy import attach
 
-__all__ = [
-    "Bootstrap",
-    "BrokenFit",
-    "CoupledFit",
-    "EnvelopeFit",
-    "FitError",
-    "FitWarning",
-    "Interaction",
-    "IsoFlopBias",
-    "IsoFlopFit",
-    "ParametricFit",
-    "PowerLawFit",
-    "RepetitionFit",
-    "Report",
-    "bootstrap",
-    "draw_groups",
-    "fit_broken_power_law",
-    "fit_coupled",
-    "fit_envelope",
-    "fit_isoflop",
-    "fit_parametric",
-    "fit_power_law",
-    "fit_repetition",
-    "interaction",
-    "isoflop_bias",
-    "resample_coupled",
-    "resample_repetition",
-]
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "broken": ("BrokenFit", "fit_broken_power_law"),
+        "coupled": ("CoupledFit", "fit_coupled"),
+        "coupled_resampling": ("resample_coupled",),
+        "envelope": ("EnvelopeFit", "fit_envelope"),
+        "errors": ("FitError", "FitWarning"),
+        "groups": ("draw_groups",),
+        "interactions": ("Interaction", "interaction"),
+        "isoflop": ("IsoFlopFit", "fit_isoflop"),
+        "parametric": ("ParametricFit", "fit_parametric"),
+        "power": ("PowerLawFit", "fit_power_law"),
+        "repetition": ("RepetitionFit", "fit_repetition", "resample_repetition"),
+        "report": ("Report",),
+        "resamples": ("Bootstrap",),
+        "resampling": ("bootstrap",),
+        "valley": ("IsoFlopBias", "isoflop_bias"),
+    },
+)

@@ -1,8 +1,13 @@
 """The small models that chapters train. This room needs torch."""
 
-from scaling_utils.models.gpt import GPT
-from scaling_utils.models.lstm import LSTM
-from scaling_utils.models.mlp import MLPs
-from scaling_utils.models.ngrams import NeuralNgrams
+from scaling_utils._lazy import attach
 
-__all__ = ["GPT", "LSTM", "MLPs", "NeuralNgrams"]
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "gpt": ("GPT",),
+        "lstm": ("LSTM",),
+        "mlp": ("MLPs",),
+        "ngrams": ("NeuralNgrams",),
+    },
+)

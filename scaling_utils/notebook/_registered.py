@@ -21,8 +21,8 @@ VERDICT_MIME = "application/vnd.scaling-utils.verdict+json"
 FILE = "registered.toml"
 TEXT = "results/PREREGISTRATION.md"
 HELD, FAILED, NEITHER, AGAINST = "held", "failed", "neither", "against us"
-MARKS = {HELD: ("✓", "#009E73"), FAILED: ("✗", "#D55E00"), NEITHER: ("~", "#E69F00")}
-MARKS[AGAINST] = MARKS[FAILED]
+_MISSED = ("✗", "#D55E00")
+MARKS = {HELD: ("✓", "#009E73"), FAILED: _MISSED, NEITHER: ("~", "#E69F00"), AGAINST: _MISSED}
 
 
 @dataclass(frozen=True)

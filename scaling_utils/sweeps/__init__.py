@@ -12,44 +12,20 @@ a sweep that was killed goes on where it stopped:
 Importing this room loads neither Dask nor torch. Linux and macOS only: the locks are POSIX's.
 """
 
-from scaling_utils.sweeps.config import Config, ConfigError, expand, read_config
-from scaling_utils.sweeps.heldout import Score, held_out, score
-from scaling_utils.sweeps.jobs import experiments, find_experiment, job_key
-from scaling_utils.sweeps.ledger import Ledger, LedgerError, LedgerWarning, read_ledger
-from scaling_utils.sweeps.provenance import collect_provenance
-from scaling_utils.sweeps.records import read_record, record, recorded
-from scaling_utils.sweeps.run import Failure, JobsFailed, sweep
-from scaling_utils.sweeps.slices import Slices, isoflop_slices
-from scaling_utils.sweeps.tables import table, write_csv
-from scaling_utils.sweeps.tuning import Cells, cells, read_rows
+from scaling_utils._lazy import attach
 
-__all__ = [
-    "Cells",
-    "Config",
-    "ConfigError",
-    "Failure",
-    "JobsFailed",
-    "Ledger",
-    "LedgerError",
-    "LedgerWarning",
-    "Score",
-    "Slices",
-    "cells",
-    "collect_provenance",
-    "expand",
-    "experiments",
-    "find_experiment",
-    "held_out",
-    "isoflop_slices",
-    "job_key",
-    "read_config",
-    "read_ledger",
-    "read_record",
-    "read_rows",
-    "record",
-    "recorded",
-    "score",
-    "sweep",
-    "table",
-    "write_csv",
-]
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "config": ("Config", "ConfigError", "expand", "read_config"),
+        "heldout": ("Score", "held_out", "score"),
+        "jobs": ("find_experiment", "job_key"),
+        "ledger": ("Ledger", "LedgerError", "LedgerWarning", "read_ledger"),
+        "provenance": ("collect_provenance",),
+        "records": ("read_record", "record", "recorded"),
+        "run": ("Failure", "JobsFailed", "sweep"),
+        "slices": ("Slices", "isoflop_slices"),
+        "tables": ("table", "write_csv"),
+        "tuning": ("Cells", "cells", "read_rows"),
+    },
+)

@@ -20,38 +20,12 @@ import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from scaling_utils._syntax import canonical, listed
+
 PACKAGE = __name__.partition(".")[0]
 _LIBRARY = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")}
 _INSTALLED = {"site-packages", "dist-packages"}  # folders that pip and Debian install to
 _DIGITS = 16  # hexadecimal, of a module's digest
-
-
-def canonical(node: object) -> str:
-    """Write a syntax tree the same way on every Python version, docstrings left out.
-
-    `ast.dump` prints empty fields or not depending on the version; here they are never
-    printed, so a field that a later version adds changes nothing while it is unused.
-    """
-    if isinstance(node, list):
-        return "[" + ",".join(canonical(item) for item in node) + "]"
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    fields = []
-    for name, value in ast.iter_fields(node):
-        if name == "body" and _has_docstring(node):
-            value = value[1:]
-        if isinstance(node, ast.JoinedStr):  # Python 3.12 adds empty strings to nested ones
-            value = [part for part in value if getattr(part, "value", None) != ""]
-        if value not in (None, []) and name not in ("kind", "type_comment"):
-            fields.append(f"{name}={canonical(value)}")
-    if isinstance(node, ast.Constant) and node.value is None:
-        fields.append("value=None")
-    return f"{type(node).__name__}({','.join(fields)})"
-
-
-def _has_docstring(node: ast.AST) -> bool:
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    return isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None
 
 
 @functools.cache
@@ -156,8 +130,11 @@ def _named(node: ast.AST, module: str) -> Iterator[str]:
     """Yield the modules that a node may import.
 
     Of this package, a room counts only where it is named: its parents do no more than to
-    gather names. A user's package runs from its top.
+    gather names. A name that a room loads when it is used counts as the module that it is
+    taken from; a room that is imported as a whole, as all that it lists. A user's package runs
+    from its top.
     """
+    base = ""
     if isinstance(node, ast.Import):
         names = [alias.name for alias in node.names]
     elif isinstance(node, ast.ImportFrom):
@@ -172,8 +149,27 @@ def _named(node: ast.AST, module: str) -> Iterator[str]:
         if parts[0] == PACKAGE:
             if name != PACKAGE:  # holds the version and the list of rooms
                 yield name
+                yield from _taken_from(name, whole=name != base)
         else:
             yield from (".".join(parts[: end + 1]) for end in range(len(parts)))
+
+
+def _taken_from(name: str, whole: bool) -> Iterator[str]:
+    """Yield the modules of a name in a room's list, or of the whole list of the room itself."""
+    room, _, last = name.rpartition(".")
+    if last == "*":
+        yield from _room(on_disk(room), room).values()
+    elif last in (names := _room(on_disk(room), room)):
+        yield names[last]
+    elif whole:
+        yield from _room(on_disk(name), name).values()
+
+
+@functools.cache
+def _room(source: bytes | None, room: str) -> dict[str, str]:
+    """Return what a room's `__init__` lists, by name; nothing where it lists nothing."""
+    tables = (listed(node, room) for node in ast.parse(source or b"").body)
+    return next((table for table in tables if table is not None), {})
 
 
 def _absolute(node: ast.ImportFrom, module: str) -> str:

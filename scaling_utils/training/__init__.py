@@ -9,35 +9,18 @@
 - ``checkpoint``: files that survive a killed process and refuse damage
 """
 
-from scaling_utils.training import checkpoint
-from scaling_utils.training.branches import train_branches
-from scaling_utils.training.checkpoint import (
-    CheckpointError,
-    CheckpointOwnerError,
-    CheckpointWarning,
-)
-from scaling_utils.training.evaluation import HeldOut, evaluate
-from scaling_utils.training.loop import Trainer
-from scaling_utils.training.mup import activations, mup_multipliers, start_mup
-from scaling_utils.training.optimisers import MemberAdam, adamw
-from scaling_utils.training.schedules import Schedule, constant, cosine, wsd
+from scaling_utils._lazy import attach
 
-__all__ = [
-    "CheckpointError",
-    "CheckpointOwnerError",
-    "CheckpointWarning",
-    "HeldOut",
-    "MemberAdam",
-    "Schedule",
-    "Trainer",
-    "activations",
-    "adamw",
-    "checkpoint",
-    "constant",
-    "cosine",
-    "evaluate",
-    "mup_multipliers",
-    "start_mup",
-    "train_branches",
-    "wsd",
-]
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "branches": ("train_branches",),
+        "checkpoint": ("CheckpointError", "CheckpointOwnerError", "CheckpointWarning"),
+        "evaluation": ("HeldOut", "evaluate"),
+        "loop": ("Trainer",),
+        "mup": ("activations", "mup_multipliers", "start_mup"),
+        "optimisers": ("MemberAdam", "adamw"),
+        "schedules": ("Schedule", "constant", "cosine", "wsd"),
+    },
+    submodules=("checkpoint",),
+)

@@ -1,0 +1,63 @@
+"""The set-up of a chapter, and the cell that asks for it."""
+
+from __future__ import annotations
+
+from scaling_utils._check import whole
+from scaling_utils.notebook._colours import COLOURS
+
+# The book's future public address. Everything else derives from this constant;
+# a test holds _config.yml and the setup cells to it.
+REPOSITORY = "OWNER/REPO"
+
+_STYLE = {
+    "figure.figsize": (6.4, 4.0),
+    "figure.dpi": 110,
+    "figure.constrained_layout.use": True,
+    "axes.grid": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": "medium",
+    "axes.titlelocation": "left",
+    "grid.alpha": 0.3,
+    "font.size": 10.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "svg.hashsalt": "scaling-utils",
+}
+
+
+def setup(seed: int = 0, threads: int | None = None) -> None:
+    """Make a notebook repeatable: figure style, and torch's seed and threads if torch is there.
+
+    Parameters
+    ----------
+    seed : whole number, at least 0; seeds torch where it is already imported.
+    threads : torch's number of threads; the book's small models train faster on one.
+    """
+    import sys
+
+    import matplotlib as mpl
+
+    seed = whole("seed", seed, at_least=0)
+    threads = None if threads is None else whole("threads", threads)
+    mpl.rcParams.update(_STYLE)
+    mpl.rcParams["axes.prop_cycle"] = mpl.cycler(color=COLOURS)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.manual_seed(seed)
+        if threads is not None:
+            torch.set_num_threads(threads)
+
+
+def write_setup_cell() -> str:
+    """Return the setup cell that every chapter starts with, from ``REPOSITORY``."""
+    return (
+        "# Setup: the same cell on your machine, in Colab, on Kaggle and on Binder.\n"
+        "try:\n"
+        "    import scaling_utils\n"
+        "except ImportError:  # a hosted notebook: install the book's package first\n"
+        f"    %pip install -q git+https://github.com/{REPOSITORY}\n"
+        "from scaling_utils import notebook\n"
+        "\n"
+        "notebook.setup()"
+    )
