@@ -74,7 +74,7 @@ def test_colours_come_from_the_page_and_change_with_its_theme():
 def test_every_colour_can_be_read_in_both_themes_also_on_its_own_box(colour, theme):
     shade, ground = _svg.PALETTE[colour][theme], _svg.GROUNDS[theme]
     assert notebook.contrast(shade, ground) >= 4.5
-    text = ("#14181e", "#ced6dd")[theme]  # the theme's own text, on a box of this colour
+    text = ("#222832", "#ced6dd")[theme]  # the theme's own text, on a box of this colour
     box = 0.1 * np.array(to_rgb(shade)) + 0.9 * np.array(to_rgb(ground))
     assert notebook.contrast(text, tuple(box)) >= 4.5
 

@@ -7,7 +7,7 @@ import re
 from html import escape
 
 # Light ground, dark ground. Each has 4.5 to 1 or more on its ground; a test computes it.
-GROUNDS = ("#ffffff", "#14181e")  # of the page, in the book's two themes
+GROUNDS = ("#ffffff", "#121212")  # of the page, in the book's two themes
 PALETTE = {
     "blue": ("#005f99", "#6cb6ef"),
     "orange": ("#b34700", "#f79352"),
