@@ -116,6 +116,32 @@ def test_the_notebook_is_valid_and_no_half_file_is_left(ran):
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
+def test_the_box_in_short_is_copied_to_its_place(tmp_path):
+    path = save(
+        tmp_path / "01_tiny.ipynb",
+        new_markdown_cell("> an old box", metadata={"tags": ["in-short"]}),
+        new_code_cell(
+            "from scaling_utils import notebook\n"
+            "numbers = [(f'{k / 10:.1f} %', 'is a share.') for k in (1, 2, 3)]\n"
+            "notebook.in_short(*numbers, do='Go.')"
+        ),
+    )
+    execute.execute(path)
+    box = nbformat.read(path, as_version=4).cells[0].source
+    assert box.splitlines()[::2] == [
+        "> **In short**",
+        "> - **0.1 %** is a share.",
+        "> - **0.3 %** is a share.",
+        "> **Do this:** Go.",
+    ]
+
+
+def test_a_chapter_without_a_box_keeps_what_it_has():
+    book = new_notebook(cells=[new_markdown_cell("old", metadata={"tags": ["in-short"]})])
+    execute.fill_in_short(book)
+    assert book.cells[0].source == "old"
+
+
 def test_a_failing_cell_leaves_the_file_untouched_and_is_named(tmp_path, capsys):
     path = save(tmp_path / "bad.ipynb", new_code_cell("x = 1"), new_code_cell("y = 0\nx / y"))
     before = path.read_bytes()

@@ -5,7 +5,8 @@
     python tools/execute.py --stale                          # those whose outputs are out of date
 
 A notebook is written only after its last cell has run without an error. With its outputs
-go the time and memory it took (into the cell tagged `runs-on`) and digests of the outputs and
+go the time and memory it took (into the cell tagged `runs-on`), the box *In short* (into the cell
+tagged `in-short`) and digests of the outputs and
 of what they depend on, which `tools/freshness.py` compares later. Cells tagged `gpu` keep their
 stored outputs on a machine without a GPU, and cells tagged `needs-data` keep theirs where
 the published run tables are not at hand.
@@ -130,6 +131,22 @@ def record(notebook, run: Run, missing: set[str], root: Path = ROOT) -> None:
             cell.source = runs_on(stored)
 
 
+def fill_in_short(notebook) -> None:
+    """Copy the box *In short*, which a cell further down has filled in, to its place on top."""
+    from scaling_utils.notebook import IN_SHORT
+
+    shown = (
+        output["data"]["text/markdown"]
+        for cell in code_cells(notebook)
+        for output in cell.outputs
+        if output.get("data", {}).get("text/markdown", "").startswith(IN_SHORT)
+    )
+    box = next(shown, None)
+    for cell in notebook.cells:
+        if "in-short" in cell.metadata.get("tags", []) and box is not None:
+            cell.source = box
+
+
 def _kept(notebook, missing: set[str]) -> set[str]:
     """Return the ids of the cells that were not run."""
     return {
@@ -167,6 +184,7 @@ def execute(path: Path, root: Path = ROOT) -> Run:
     missing = missing_means(notebook)
     took = run(notebook, path.resolve().parent, missing)
     tidy(notebook)
+    fill_in_short(notebook)
     record(notebook, took, missing, root)
     write(notebook, path)
     return took

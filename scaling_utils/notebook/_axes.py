@@ -73,7 +73,7 @@ def _own_ticks(low: float, high: float, base: int) -> np.ndarray:
             return ticks
     from matplotlib.ticker import MaxNLocator  # so short a range is nearly linear
 
-    ticks = MaxNLocator(5).tick_values(low, high)
+    ticks = MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high)
     return ticks[(ticks >= low) & (ticks <= high)]
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from scaling_utils._check import whole
+from scaling_utils.notebook._colours import COLOURS
 
 # The book's public address on GitHub, set in this one place: the setup cells, the buttons of the
 # pages and the instructions follow it, and a book with mixed addresses is not built.
 REPOSITORY = "OWNER/REPO"
 # What it is while the book has no public address.
 UNSET = "OWNER/REPO"
-
-# A palette that keeps its contrast on white and for the common colour-vision deficiencies
-# (Okabe and Ito, 2008, without the yellow).
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 
 _STYLE = {
     "figure.figsize": (6.4, 4.0),
