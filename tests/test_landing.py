@@ -31,8 +31,11 @@ def book(tmp_path: Path, row: str) -> bookdata.Book:
     cell = {"cell_type": "code", "id": "one", "source": "", "outputs": outputs}
     path = tmp_path / "20_chinchilla.ipynb"
     path.write_text(json.dumps({"cells": [cell], "metadata": {}}))
-    chapter = bookdata.Chapter(20, "20_chinchilla", "Laws", "Title", "About", frozenset(), path)
-    return bookdata.Book(tmp_path, [chapter])
+    about = {"part": "Laws", "planned_title": "Title", "about": "About"}
+    chapter = bookdata.Chapter(
+        file="20_chinchilla", path=path, number=20, slides=frozenset(), **about
+    )
+    return bookdata.Book(root=tmp_path, chapters=[chapter])
 
 
 def test_a_result_has_the_figure_and_the_number_of_its_chapter(tmp_path):
@@ -45,7 +48,7 @@ def test_a_result_has_the_figure_and_the_number_of_its_chapter(tmp_path):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("two,one:1,x", "no chapter has a cell 'two'"),
+        ("two,one:1,x", "no page has a cell 'two'"),
         ("one,one:2,x", "'one:2' must be CELL:N, N from 1 to 1"),
         ("one,one,x", "'one' must be CELL:N"),
     ],

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from base64 import b64decode
 
-from bookdata import CLAIM_MIME, Book, Chapter, PageError, read_rows
+from bookdata import CLAIM_MIME, Book, Page, PageError, read_rows
 
 PNG = "image/png"
 
 
-def cells(book: Book) -> dict[str, tuple[Chapter, dict]]:
-    """Return all code cells of the written chapters with their chapters, by id."""
+def cells(book: Book) -> dict[str, tuple[Page, dict]]:
+    """Return all code cells of chapters and studies with their pages, by id."""
     return {
-        cell["id"]: (chapter, cell)
-        for chapter in book.written
-        for cell in chapter.notebook["cells"]
+        cell["id"]: (page, cell)
+        for page in book.pages
+        for cell in page.notebook["cells"]
         if cell["cell_type"] == "code" and "id" in cell
     }
 
@@ -44,7 +44,7 @@ def figure(book: Book, cell: str) -> tuple[bytes, str]:
 def _outputs(book: Book, cell: str) -> list[dict]:
     found = cells(book).get(cell)
     if found is None:
-        raise PageError(f"book/highlights.csv: no chapter has a cell {cell!r}")
+        raise PageError(f"book/highlights.csv: no page has a cell {cell!r}")
     return found[1].get("outputs", [])
 
 
@@ -57,11 +57,11 @@ def parts(book: Book) -> dict[str, str | bytes]:
         image, alt = figure(book, row["figure"])
         files[f"results/{row['figure']}.png"] = image
         values = [measured(book, name) for name in row["claims"].split()]
-        chapter = cells(book)[row["figure"]][0]
+        page = cells(book)[row["figure"]][0]
         text += (
             ":::{grid-item}\n"
             f"![{_described(alt)}](_generated/results/{row['figure']}.png)\n\n"
-            f"{row['sentence'].format(*values)} {chapter.link}\n:::\n\n"
+            f"{row['sentence'].format(*values)} {page.link}\n:::\n\n"
         )
     files["highlights.md"] = text + "::::\n"
     return files
