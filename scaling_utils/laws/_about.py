@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class About:
     """Where a law comes from and where it may be used.
 
-    Attributes
+    Parameters
     ----------
     source : str
         Paper, with the equation or table.
@@ -28,9 +28,9 @@ class About:
 
 
 class UnreachableLoss(ValueError):
-    """The asked loss lies outside what the law can give.
+    """The asked loss lies outside what the law can give; a ValueError.
 
-    Attributes
+    Parameters
     ----------
     target : float
         The loss that was asked for.
@@ -38,6 +38,13 @@ class UnreachableLoss(ValueError):
         The reachable losses lie above this value.
     ceiling : float
         The reachable losses lie below this value (infinite where there is no such limit).
+    because : str
+        Why, for the message.
+
+    Attributes
+    ----------
+    target, floor, ceiling : float
+        As they were given.
     """
 
     def __init__(self, target: float, floor: float, ceiling: float, because: str):
