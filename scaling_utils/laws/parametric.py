@@ -128,10 +128,7 @@ class ParametricLaw:
         return self.alpha * self.beta / (self.alpha + self.beta)
 
     def optimal(self, C) -> Allocation:
-        """The split of ``C`` = 6 N D FLOPs that gives the lowest loss (Eq. 4 of the source).
-
-        ``C`` may be an array; the fields of the allocation then have its shape.
-        """
+        """Return the split of ``C`` = 6 N D FLOPs that gives the lowest loss (Eq. 4)."""
         C = positive_array("C", C)[()]
         work = C / TRAINING_FLOPS
         return self.allocation(self.G * work**self.a, work**self.b / self.G)
