@@ -34,7 +34,7 @@ _UNITS = {"GB": GB, "GiB": GIB}
 class Device:
     """One accelerator.
 
-    Parameters
+    Attributes
     ----------
     name : str
         Its name in the table.

@@ -143,7 +143,7 @@ def check_shape(shape) -> Transformer:
 class Entry:
     """A published model: its shape, the size that its authors state, and where.
 
-    Parameters
+    Attributes
     ----------
     name : str
         As :func:`get` takes it.

@@ -27,7 +27,7 @@ LARGEST_ORDER = 6  # a context and its next byte must fit into 64 bits
 class Compressed:
     """What a compressor makes of the held-out text, in bits per byte of it.
 
-    Parameters
+    Attributes
     ----------
     alone : float
         The held-out documents in one piece, and nothing before.
@@ -46,7 +46,7 @@ class Compressed:
 class Description:
     """The figures of a corpus and its split; ``rows`` lists them for a table.
 
-    Parameters
+    Attributes
     ----------
     split : Split
         What is described.
@@ -196,7 +196,7 @@ def ngram_entropy(train: Stream, held_out: Stream, order: int, add: float = 1.0)
     Raises
     ------
     TypeError, ValueError
-        If a number is out of range, or the order not shorter than some held-out document.
+        If a number is out of range, or every held-out document too short for the order.
     """
     order, add = whole("order", order, at_least=0), number("add", add, above=0)
     if order > LARGEST_ORDER:

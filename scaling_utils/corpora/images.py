@@ -17,7 +17,7 @@ HELD_OUT = 0.2  # share of each class
 class Digits:
     """1,797 handwritten digits and one fixed split. All arrays are read only.
 
-    Parameters
+    Attributes
     ----------
     images : array of float32, shape (images, 64)
         Eight rows of eight pixels, from 0 to 1.

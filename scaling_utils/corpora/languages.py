@@ -26,7 +26,7 @@ LARGEST_TABLE = 2**26  # probabilities; 64 symbols at order 3 make 2^24
 class Language:
     """A stationary Markov source over ``vocab`` symbols.
 
-    Parameters
+    Attributes
     ----------
     rows : array, shape (contexts, vocab)
         Probabilities of the next symbol. A context is a number in base ``vocab`` whose last
@@ -124,18 +124,7 @@ class Language:
         return np.minimum(below.sum(-1), self.vocab - 1)
 
     def symbols(self, contexts: np.ndarray) -> np.ndarray:
-        """Spell contexts as symbols.
-
-        Parameters
-        ----------
-        contexts : array of int, shape (n,)
-            Contexts, as numbers.
-
-        Returns
-        -------
-        array of int, shape (n, order)
-            Symbols, the newest last.
-        """
+        """Spell contexts (n,) as symbols 0 to vocab - 1, shape (n, order), the newest last."""
         powers = self.vocab ** np.arange(self.order - 1, -1, -1)
         return contexts[..., None] // powers % self.vocab
 

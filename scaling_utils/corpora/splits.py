@@ -20,7 +20,7 @@ ALIKE = 0.5  # share of the shorter document's windows that the other holds too
 class Stream:
     """Documents one after another, with the places where they begin.
 
-    Parameters
+    Attributes
     ----------
     data : array of uint8, shape (size,)
         The bytes, read only.
@@ -87,7 +87,7 @@ def stream(documents) -> Stream:
 class Split:
     """A corpus divided by document.
 
-    Parameters
+    Attributes
     ----------
     text : Text
         The corpus.

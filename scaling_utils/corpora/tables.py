@@ -33,7 +33,7 @@ class DataUnavailable(RuntimeError):
 class Source:
     """Where a table comes from, and how its columns are called there.
 
-    Parameters
+    Attributes
     ----------
     file : str
         Its path in the folder that ``SCALING_DATA`` names.
@@ -75,7 +75,7 @@ class RunTable:
 
     All arrays have shape (runs,) and are read only.
 
-    Parameters
+    Attributes
     ----------
     name : str
         The table's name.

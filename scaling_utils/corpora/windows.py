@@ -70,7 +70,7 @@ class _Drawn:
         Raises
         ------
         TypeError, ValueError
-            If the index is not whole or negative.
+            If the index is negative or not whole.
         """
         counter = np.array([0, 0, 0, whole("index", index, at_least=0)], dtype=np.uint64)
         key = np.array([self.seed, 0], dtype=np.uint64)
@@ -95,7 +95,7 @@ class _Drawn:
         Raises
         ------
         TypeError, ValueError
-            If the index is not whole or negative.
+            If the index is negative or not whole.
         """
         return _gather(self.stream, self.starts(index), self.span)
 
@@ -122,7 +122,7 @@ class Windows(_Drawn):
     ------
     TypeError, ValueError
         From the constructor, for a bad argument, or a context for which every document is too
-        short; from the call, for an index that is not whole or negative.
+        short; from the call, for an index that is negative or not whole.
     """
 
     def __init__(self, stream: Stream, context: int, batch: int, seed: int = 0):

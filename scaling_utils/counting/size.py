@@ -19,7 +19,7 @@ DTYPES = tuple(BITS)
 class Parameters:
     """The parameters of a transformer by part.
 
-    Parameters
+    Attributes
     ----------
     embedding : int
         The vocabulary's matrix.

@@ -21,7 +21,7 @@ from scaling_utils.shapes import Transformer, check_shape
 class Flops:
     """FLOPs (work) of one forward pass and of the backward pass that follows it.
 
-    Parameters
+    Attributes
     ----------
     forward : int
         FLOPs of the forward pass.
@@ -42,7 +42,7 @@ class Flops:
 class MatmulFlops:
     """FLOPs of a transformer's forward matrix multiplications by part, and what follows.
 
-    Parameters
+    Attributes
     ----------
     projections : int
         FLOPs of the attention's linear layers.

@@ -78,7 +78,7 @@ class IsoFlopFit(Fit):
         return self.settings["minimum"]
 
     def predict(self, C):
-        """Return the best N at ``C``, in FLOPs, by the power law."""
+        """Return the best N at ``C``, in FLOPs (above zero, any shape), by the power law."""
         return self.size.at(C)
 
     def resample(self, by=None, n: int = 1000, seed: int = 0, *, strata=None, draws=None, check=0):
@@ -135,6 +135,8 @@ def fit_isoflop(
 ) -> Fit:
     """Find the best size at each budget and fit N = G C^a through them.
 
+    Source: Hoffmann et al. (2022), https://arxiv.org/abs/2203.15556, section 3.2.
+
     Parameters
     ----------
     C : array, shape (runs,)
@@ -146,8 +148,8 @@ def fit_isoflop(
     minimum : {"parabola", "least"}
         The bottom of a parabola in log N, or the run with the least loss.
     tolerance : float
-        Runs whose C exceeds the least of a group by at most this share are one budget.
-
+        Runs whose C exceeds the least of a group by at most this share are one budget. Zero or
+        above, below 1.
     weights : array, shape (runs,), optional
         How much each run counts in its parabola, above zero.
 
@@ -165,8 +167,6 @@ def fit_isoflop(
         for all of them.
     FitError
         If fewer than two budgets bracket their best size; ``partial`` has C, N, bracketed.
-
-    Source: Hoffmann et al. (2022), https://arxiv.org/abs/2203.15556, section 3.2.
     """
     C, N, loss = check_rows(C=C, N=N, loss=loss)
     weights = check_weights(weights, len(loss))

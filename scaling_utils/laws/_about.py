@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class About:
     """Where a law comes from and where it may be used.
 
-    Parameters
+    Attributes
     ----------
     source : str
         Paper, with the equation or table.

@@ -16,7 +16,7 @@ _NOTE = "no law printed for compute or allocation where the field is None"
 class DomainLaws:
     """One row of Table 1 of Henighan et al. (2020), https://arxiv.org/abs/2010.14701.
 
-    Parameters
+    Attributes
     ----------
     domain : str
         Kind of data, e.g. ``"image-32x32"``.

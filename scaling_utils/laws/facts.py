@@ -35,7 +35,7 @@ CERTAINTY = (
 class Fact:
     """One published figure.
 
-    Parameters
+    Attributes
     ----------
     id, quantity, unit, citation, note : str
         What it is and who prints it.

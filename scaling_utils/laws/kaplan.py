@@ -185,7 +185,7 @@ class CriticalBatch:
 class KaplanPlan:
     """What Table 6 recommends for a budget.
 
-    Parameters
+    Attributes
     ----------
     N, D, B, S : float or array
         Non-embedding parameters, training tokens, batch in tokens, and serial steps.

@@ -21,7 +21,7 @@ from scaling_utils.units import INFERENCE_FLOPS, TRAINING_FLOPS
 class Allocation:
     """How a budget is split.
 
-    Parameters
+    Attributes
     ----------
     N : float or array
         Parameters.
