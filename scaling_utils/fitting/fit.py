@@ -218,24 +218,19 @@ def bootstrap(fit: Fit, n: int = 4000, seed: int = 0, **how) -> Resamples:
     ----------
     fit : Fit
         From any of the ``fit_*``.
-    n : int
-        Resamples, at least 2.
-    seed : int
-        Of numpy's default generator. The same seed gives the same result.
+    n, seed : int
+        Resamples, at least 2, and the seed of their draws.
     **how
         ``by``, ``strata``, ``draws`` or ``check``, as ``Fit.resample`` takes them.
 
     Returns
     -------
     Resamples
-        The refitted laws, with intervals of what is computed from them.
 
     Raises
     ------
-    TypeError
-        If ``fit`` is no Fit.
-    ValueError
-        As ``Fit.resample``.
+    TypeError, ValueError
+        If ``fit`` is no Fit, or as ``Fit.resample``.
     """
     if not isinstance(fit, Fit):
         raise TypeError(f"fit must be a Fit, got {type(fit).__name__}")

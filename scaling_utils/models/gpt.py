@@ -110,7 +110,7 @@ class GPT(nn.Module):
 
     Parameters
     ----------
-    shape : Transformer
+    shape : shapes.Transformer
         Its parameter count equals ``counting.parameters(shape).total``.
     dropout : float
         Probability, 0 (default) up to but not 1.
