@@ -23,8 +23,10 @@ class Digits:
         Eight rows of eight pixels, from 0 to 1.
     labels : array of int64, shape (images,)
         0 to 9.
-    train, test : arrays of int64
-        Places in ``images``, in rising order; together they are all places.
+    train : array of int64
+        Places in ``images``, in rising order.
+    test : array of int64
+        The other places, in rising order.
     sha256 : str
         Of grey levels 0 to 16 and labels as bytes; it identifies the data.
     """

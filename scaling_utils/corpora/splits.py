@@ -91,8 +91,10 @@ class Split:
     ----------
     text : Text
         The corpus.
-    train, held_out : Stream
-        Streams of documents; no document is in both.
+    train : Stream
+        Documents to train on.
+    held_out : Stream
+        Documents to test on; none is in both.
     held_out_share : float
         Share of the documents, as given to :func:`split`.
     salt : str

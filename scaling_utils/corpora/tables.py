@@ -37,8 +37,12 @@ class Source:
     ----------
     file : str
         Its path in the folder that ``SCALING_DATA`` names.
-    repository, commit, path : str
-        Where it stands on GitHub: owner/name, a fixed commit, and the path there.
+    repository : str
+        Where it stands on GitHub, as owner/name.
+    commit : str
+        A fixed commit.
+    path : str
+        The path there.
     licence : str
         What its authors allow.
     sha256 : str

@@ -44,12 +44,12 @@ class Parameters:
 
     @property
     def total(self) -> int:
-        """All parameters, each shared one counted once: what ``numel`` adds up to."""
+        """All parameters, each shared one counted once, which is what ``numel`` adds up to."""
         return self.non_embedding + self.embedding + self.position + self.head
 
     @property
     def non_embedding(self) -> int:
-        """Parameters of the blocks and the norms: no vocabulary matrix, no positions.
+        """Parameters of the blocks and the norms, without vocabulary matrix and positions.
 
         Kaplan et al. (2020) use N in this sense, and leave out biases and norms too:
         see :func:`scaling_utils.counting.kaplan_parameters`.

@@ -64,17 +64,17 @@ class MatmulFlops:
 
     @property
     def forward(self) -> int:
-        """The sum of the parts: one forward pass."""
+        """The sum of the parts, FLOPs of one forward pass."""
         return self.projections + self.scores + self.mlp + self.head
 
     @property
     def backward(self) -> int:
-        """Twice the forward pass: each product ``Y = X W`` needs ``dX`` and ``dW``."""
+        """Twice the forward pass, as each product ``Y = X W`` needs ``dX`` and ``dW``."""
         return 2 * self.forward
 
     @property
     def total(self) -> int:
-        """Forward and backward: the work of training on these tokens once."""
+        """Forward and backward, the FLOPs of training on these tokens once."""
         return self.forward + self.backward
 
     @property

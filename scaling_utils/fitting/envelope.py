@@ -35,15 +35,19 @@ class EnvelopeFit(Fit):
     ----------
     C : array, shape (bins,)
         Work in FLOPs, evenly spaced in logarithm.
-    N, D : arrays, shape (bins,)
-        Parameters of the run with the least loss there, and its tokens.
+    N : array, shape (bins,)
+        Parameters of the run with the least loss there.
+    D : array, shape (bins,)
+        Its tokens.
     loss : array, shape (bins,)
         Its loss.
     bracketed : array of bool, shape (bins,)
         Whether a smaller and a larger size also reach that C. Where not, the best size may
         lie outside the sizes that were run; only bracketed bins enter the power laws.
-    size, tokens : Trend
-        N and D as power laws of C.
+    size : Trend
+        N as a power law of C.
+    tokens : Trend
+        D as a power law of C.
     standard_error : float
         Of the exponent of N, by leaving out one size at a time: neighbouring bins share
         their runs, so the errors of a straight line through them would be far too small. NaN
@@ -68,7 +72,7 @@ class EnvelopeFit(Fit):
 
     @cached_property
     def report(self) -> Report:
-        """How well the bracketed bins bear out the power law: see ``Report``."""
+        """How well the bracketed bins bear out the power law; see ``Report``."""
         return envelope_report(self)
 
     def predict(self, C):

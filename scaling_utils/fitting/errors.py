@@ -6,19 +6,12 @@ from __future__ import annotations
 class FitError(RuntimeError):
     """A fit that gave no usable law; a RuntimeError.
 
-    Parameters
+    Attributes
     ----------
-    message : str
-        What is wrong, in words.
     partial : dict
         What the fit has: the parameters where it stopped, the objective there.
     fit : object or None
         The finished fit, where only what was built on it failed.
-
-    Attributes
-    ----------
-    partial, fit
-        As they were given.
     """
 
     def __init__(self, message: str, partial: dict, fit=None):

@@ -72,7 +72,7 @@ class Fit:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The numbers that ``Resamples`` knows by name: the constants, and what follows."""
+        """The numbers that ``Resamples`` knows by name, the constants and what follows."""
         return self.constants
 
     @property
@@ -91,7 +91,7 @@ class Fit:
 
     @cached_property
     def report(self) -> Report:
-        """How well the rows bear out the law: see ``Report``."""
+        """How well the rows bear out the law; see ``Report``."""
         return make_report(self._evidence())
 
     def resample(

@@ -23,8 +23,12 @@ class Interaction:
         What was analysed: loss, or log loss.
     residuals : array, shape (sizes, lengths)
         ``values`` less the best additive table f(N) + g(D), by least squares.
-    size_share, data_share, share : float
-        Parts of the variance of the table that f, g and neither can have. They add up to 1.
+    size_share : float
+        Part of the variance of the table that f can have.
+    data_share : float
+        The part that g can have.
+    share : float
+        The part that neither can have. The three add up to 1.
     """
 
     N: np.ndarray

@@ -38,8 +38,10 @@ class IsoFlopFit(Fit):
     ----------
     C : array, shape (budgets,)
         The budgets in FLOPs, rising.
-    N, D : arrays, shape (budgets,)
-        Best parameters, and tokens C / (6 N); NaN where a parabola has no bottom.
+    N : array, shape (budgets,)
+        Best parameters; NaN where a parabola has no bottom.
+    D : array, shape (budgets,)
+        Tokens C / (6 N); NaN there too.
     loss : array, shape (budgets,)
         Loss at the best size.
     bracketed : array of bool, shape (budgets,)
@@ -47,8 +49,10 @@ class IsoFlopFit(Fit):
         these budgets enter the power laws.
     runs : array of int, shape (budgets,)
         Runs at each budget.
-    size, tokens : Trend
-        N and D as power laws of C.
+    size : Trend
+        N as a power law of C.
+    tokens : Trend
+        D as a power law of C.
     standard_error : float
         Of the exponent of N, and of D, by least squares in logarithms; NaN with two budgets.
     """
@@ -74,7 +78,7 @@ class IsoFlopFit(Fit):
 
     @property
     def minimum(self) -> str:
-        """How the bottom of a valley was found: "parabola" or "least"."""
+        """How the bottom of a valley was found, "parabola" or "least"."""
         return self.settings["minimum"]
 
     def predict(self, C):

@@ -22,7 +22,7 @@ class PowerLawFit(Fit):
 
     @property
     def a(self) -> float:
-        """Prefactor: the power term at x = 1, in the unit of y."""
+        """Prefactor, the power term at x = 1, in the unit of y."""
         return float(self._columns[1])
 
     @property
@@ -32,7 +32,7 @@ class PowerLawFit(Fit):
 
     @property
     def c(self) -> float:
-        """Offset, in the unit of y: fitted, or as it was given."""
+        """Offset, in the unit of y, fitted or as it was given."""
         return float(self._columns[0])
 
     @property

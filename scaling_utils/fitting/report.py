@@ -28,10 +28,18 @@ class Report:
 
     Attributes
     ----------
-    rows, free, degrees_of_freedom : int
-        Rows, constants fitted to them, and the difference.
-    residual_rms, residual_median, residual_max : float
-        Of the sizes of the residuals.
+    rows : int
+        Rows that were fitted.
+    free : int
+        Constants fitted to them.
+    degrees_of_freedom : int
+        The difference.
+    residual_rms : float
+        Root mean square of the sizes of the residuals.
+    residual_median : float
+        Their median.
+    residual_max : float
+        The largest of them.
     scale : str
         "log": residuals are of the logarithm, so that 0.01 is one per cent. "value": in the
         unit of what was fitted.

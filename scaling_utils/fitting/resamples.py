@@ -44,9 +44,10 @@ class Resamples:
         How rows were drawn: "case", "stratified", "groups" or "given".
     seed : int or None
         Of the draws; None where the rows were given.
-    checked, missed : int
-        Resamples also fitted from scratch, and how many of these then ended lower by more
-        than a millionth. (The lower fit is kept.)
+    checked : int
+        Resamples also fitted from scratch.
+    missed : int
+        How many of these then ended lower by more than a millionth. (The lower fit is kept.)
     redrawn : int
         Draws with too few distinct rows or groups, which were drawn again.
     group_of : array, shape (rows,), or None

@@ -18,8 +18,10 @@ class IsoFlopBias:
 
     Attributes
     ----------
-    exponent, true_exponent : float
-        a, with N growing as C^a, from the parabolas, and of the law.
+    exponent : float
+        a, with N growing as C^a, from the parabolas.
+    true_exponent : float
+        a of the law.
     size_ratio : array, shape (budgets,)
         Best size from the parabola over the law's own, by rising budget.
     """

@@ -30,7 +30,7 @@ class About:
 class UnreachableLoss(ValueError):
     """The asked loss lies outside what the law can give; a ValueError.
 
-    Parameters
+    Attributes
     ----------
     target : float
         The loss that was asked for.
@@ -38,13 +38,6 @@ class UnreachableLoss(ValueError):
         The reachable losses lie above this value.
     ceiling : float
         The reachable losses lie below this value (infinite where there is no such limit).
-    because : str
-        Why, for the message.
-
-    Attributes
-    ----------
-    target, floor, ceiling : float
-        As they were given.
     """
 
     def __init__(self, target: float, floor: float, ceiling: float, because: str):

@@ -118,12 +118,12 @@ class CoupledLaw:
 
     @property
     def a(self) -> float:
-        """Exponent of the optimal size, N_opt ~ C^a: beta / (alpha + beta), whatever q is."""
+        """Exponent of the optimal size, N_opt ~ C^a, is beta / (alpha + beta) whatever q is."""
         return self.beta / (self.alpha + self.beta)
 
     @property
     def G(self) -> float:
-        """Coefficient of the frontier: N_opt = G (C/6)^a and D_opt = (C/6)^(1-a) / G."""
+        """Coefficient of the frontier, N_opt = G (C/6)^a and D_opt = (C/6)^(1-a) / G."""
         ratio = (self.alpha / self.beta) ** (1 / self.q) * self.A / self.B
         return float(ratio ** (1 / (self.alpha + self.beta)))
 

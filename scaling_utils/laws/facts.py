@@ -37,10 +37,14 @@ class Fact:
 
     Attributes
     ----------
-    id, quantity, unit, citation, note : str
-        What it is and who prints it.
+    id : str
+        Its name, as :func:`get` takes it.
+    quantity : str
+        What it is.
     value : float, list or dict
         The figure as printed; a list or a dict where a source prints several together.
+    unit : str
+        Of the value.
     inputs : mapping
         Arguments of the check.
     formula : str
@@ -49,8 +53,12 @@ class Fact:
         Name of the function that recomputes it.
     tolerance : str
         "exact", "2 %", "abs 0.05", or "inside" where the value is an interval.
+    citation : str
+        Who prints it, and where.
     certainty : str
         One of :data:`CERTAINTY`.
+    note : str
+        What to watch out for; may be empty.
     """
 
     id: str

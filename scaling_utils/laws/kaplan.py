@@ -57,18 +57,13 @@ class KaplanJoint:
         return self.alpha_N / self.alpha_D
 
     def loss(self, N, D):
-        """Return the loss of ``N`` parameters trained to convergence on ``D`` tokens (Eq. 4.1).
+        """Return the loss in nats per token, trained to convergence on ``D`` tokens (Eq. 4.1).
 
         Parameters
         ----------
         N, D : float or array
             Non-embedding parameters and tokens; the two broadcast. Above zero, or a TypeError or
             ValueError is raised.
-
-        Returns
-        -------
-        float or array
-            Nats per token.
         """
         N, D = positive_array("N", N), positive_array("D", D)
         return (((self.N_c / N) ** self.data_exponent + self.D_c / D) ** self.alpha_D)[()]
@@ -187,8 +182,14 @@ class KaplanPlan:
 
     Attributes
     ----------
-    N, D, B, S : float or array
-        Non-embedding parameters, training tokens, batch in tokens, and serial steps.
+    N : float or array
+        Non-embedding parameters.
+    D : float or array
+        Training tokens.
+    B : float or array
+        Batch in tokens.
+    S : float or array
+        Serial steps.
     C : float or array
         The budget C_min, in FLOPs.
     """

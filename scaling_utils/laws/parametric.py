@@ -109,17 +109,17 @@ class ParametricLaw:
 
     @property
     def a(self) -> float:
-        """Exponent of the optimal size: N_opt grows as C^a, a = beta / (alpha + beta)."""
+        """Exponent of the optimal size, N_opt grows as C^a, a = beta / (alpha + beta)."""
         return self.beta / (self.alpha + self.beta)
 
     @property
     def b(self) -> float:
-        """Exponent of the optimal tokens: D_opt grows as C^b, b = alpha / (alpha + beta)."""
+        """Exponent of the optimal tokens, D_opt grows as C^b, b = alpha / (alpha + beta)."""
         return self.alpha / (self.alpha + self.beta)
 
     @property
     def G(self) -> float:
-        """Coefficient of the frontier: N_opt = G (C/6)^a and D_opt = (C/6)^b / G."""
+        """Coefficient of the frontier, N_opt = G (C/6)^a and D_opt = (C/6)^b / G."""
         return float((self.alpha * self.A / (self.beta * self.B)) ** (1 / (self.alpha + self.beta)))
 
     @property

@@ -67,12 +67,12 @@ class LSTM(nn.Module):
 
     @property
     def matmul_parameters(self) -> int:
-        """N: weights that multiply, the output matrix included; no embedding, no biases."""
+        """N, weights that multiply, the output matrix included; no embedding, no biases."""
         return 8 * self.layers * self.width**2 + self.width * self.vocab
 
     @property
     def non_embedding_parameters(self) -> int:
-        """N of the layers alone: no matrix of the vocabulary's size, neither in nor out."""
+        """N of the layers alone, without a matrix of the vocabulary's size, in or out."""
         return self.layers * (8 * self.width**2 + 8 * self.width)
 
     @property

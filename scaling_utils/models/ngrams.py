@@ -85,7 +85,7 @@ class NeuralNgrams(nn.Module):
 
     @property
     def matmul_parameters(self) -> int:
-        """N of one member: weights that multiply, without embedding and biases."""
+        """N of one member, weights that multiply, without embedding and biases."""
         return self.w1[0].numel() + self.w2[0].numel() + self.w3[0].numel()
 
     @property

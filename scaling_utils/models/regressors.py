@@ -50,7 +50,7 @@ class Regressors(MLPs):
 
     @property
     def total_parameters(self) -> int:
-        """N of one member: all weights and biases."""
+        """N of one member, all weights and biases."""
         return sum(parameter[0].numel() for parameter in self.parameters())
 
     def predict(self, points: Tensor) -> Tensor:
