@@ -230,7 +230,8 @@ D_HEAD = 16  # of the transformers of the recorded studies
 def gpt_shape(vocab: int, context: int, d_model: int, n_layer: int) -> Transformer:
     """Return the shape of the studies' transformers: heads of 16, rotary positions, GELU.
 
-    They have no biases, and a head that is not tied to the embedding.
+    They have no biases, and a head that is not tied to the embedding. Attention heads have
+    another width than 16 where ``d_model`` is no multiple of 16.
 
     Parameters
     ----------
@@ -239,8 +240,7 @@ def gpt_shape(vocab: int, context: int, d_model: int, n_layer: int) -> Transform
     context : int
         Longest sequence, in tokens.
     d_model : int
-        Width; below 32 there is one head of this width, and above it must be a multiple of
-        the number of heads, ``d_model // 16``.
+        Width; a multiple of the number of heads, which is ``d_model // 16`` and at least 1.
     n_layer : int
         Number of blocks.
 

@@ -46,6 +46,8 @@ class Fit:
         Newton steps of the last stage, from the start that won.
     settings : dict
         The other arguments of the fit, with which the report fits again.
+    found : object or None
+        What the solver holds; not for users.
     """
 
     constants: ClassVar[tuple[str, ...]] = ()  # of the law, in the order of the solver's columns

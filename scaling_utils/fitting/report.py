@@ -84,7 +84,13 @@ class Report:
         return not self.doubts
 
     def as_dict(self) -> dict:
-        """Return the report ready for JSON: what is not finite becomes None."""
+        """Return the report ready for JSON.
+
+        Returns
+        -------
+        dict
+            The attributes by name, and ``trusted``; what is not finite becomes None.
+        """
         law = self.without_far
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
         plain["without_far"] = None if law is None else constants_of(law)

@@ -109,8 +109,20 @@ class Resamples:
     def se(self, what: str | Callable) -> float | np.ndarray:
         """Return the standard deviation over resamples (n - 1 in the denominator).
 
-        ``what`` is as for :meth:`values`, and the result in its unit: a number, or an array where
-        it gives arrays.
+        Parameters
+        ----------
+        what : str or callable
+            As for :meth:`values`.
+
+        Returns
+        -------
+        float or array
+            In the unit of the quantity; NaN where a resample has no law.
+
+        Raises
+        ------
+        ValueError
+            For a name that the fit does not know.
         """
         return self.values(what).std(axis=0, ddof=1)[()]
 
@@ -218,7 +230,23 @@ class Resamples:
     def as_dict(self, level: float = 0.95, method: str = "percentile") -> dict:
         """Return the intervals and how they were reached, ready for JSON.
 
-        ``level`` and ``method`` are those of :meth:`interval`, as are the errors.
+        Parameters
+        ----------
+        level : float
+            Nominal coverage, as for :meth:`interval`.
+        method : {"percentile", "bca", "basic"}
+            As for :meth:`interval`.
+
+        Returns
+        -------
+        dict
+            Intervals of all ``names``, shares and counts of resamples, and ``notes``; what is not
+            finite is None.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :meth:`interval`.
         """
         return plain_numbers(
             {

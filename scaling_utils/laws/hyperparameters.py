@@ -120,7 +120,7 @@ def embedding_coefficient(vocabulary: float, aspect_ratio: float) -> float:
     Parameters
     ----------
     vocabulary : float
-        Entries of the vocabulary (and positions, where these are counted). Above zero.
+        Entries of the vocabulary. Above zero.
     aspect_ratio : float
         Width over depth, d / L. Above zero.
 

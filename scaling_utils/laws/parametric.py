@@ -101,7 +101,18 @@ class ParametricLaw:
             number(name, getattr(self, name), above=0)
 
     def loss(self, N, D):
-        """Return the predicted loss, in nats per token, at ``N`` parameters and ``D`` tokens."""
+        """Return the predicted loss.
+
+        Parameters
+        ----------
+        N, D : float or array
+            Parameters and tokens; the two broadcast. Above zero.
+
+        Returns
+        -------
+        float or array
+            Nats per token.
+        """
         N, D = positive_array("N", N), positive_array("D", D)
         return (self.E + self.A * N**-self.alpha + self.B * D**-self.beta)[()]
 
@@ -128,7 +139,18 @@ class ParametricLaw:
         return self.alpha * self.beta / (self.alpha + self.beta)
 
     def optimal(self, C) -> Allocation:
-        """Return the split of ``C`` = 6 N D FLOPs that gives the lowest loss (Eq. 4)."""
+        """Return the split of a budget that gives the lowest loss (Eq. 4 of the source).
+
+        Parameters
+        ----------
+        C : float or array
+            Training work in FLOPs, C = 6 N D. Above zero.
+
+        Returns
+        -------
+        Allocation
+            Its fields have the shape of ``C``.
+        """
         C = positive_array("C", C)[()]
         work = C / TRAINING_FLOPS
         return self.allocation(self.G * work**self.a, work**self.b / self.G)
