@@ -45,19 +45,21 @@ class Device:
         Bytes of device memory as it is sold: the printed figure in its printed unit.
     memory_as_printed : str
         The same as its source prints it, for example "80 GB" or "32 GiB".
-    memory_reported : float or None
-        Bytes of device memory as its driver reports them; None where no source is at hand.
-        :meth:`usable_memory` returns it, or raises.
-    memory_reported_source : str
-        Where that was printed; empty where it is unknown.
     bandwidth : float
         Bytes per second between that memory and the chip.
     power : float or None
         Rated power in watts; None where the vendor gives none.
     interconnect : float or None
         Bytes per second to other devices, one way, all links together; None if unknown.
-    source, note : str
-        Document the values come from; what to watch out for.
+    source : str
+        Document the values come from.
+    memory_reported : float or None
+        Bytes of device memory as its driver reports them; None where no source is at hand.
+        :meth:`usable_memory` returns it, or raises.
+    memory_reported_source : str
+        Where that was printed; empty where it is unknown.
+    note : str
+        What to watch out for; may be empty.
     unverified : tuple of str
         Fields that were not seen in a vendor's document.
     """
@@ -76,14 +78,35 @@ class Device:
     unverified: tuple[str, ...] = ()
 
     def peak(self, dtype: str) -> float:
-        """Dense peak in FLOP/s; raises ValueError for a format without a rate here."""
+        """Return the dense peak.
+
+        Parameters
+        ----------
+        dtype : str
+            Number format, one of ``peaks``.
+
+        Returns
+        -------
+        float
+            In FLOP/s (operations per second for int8).
+
+        Raises
+        ------
+        ValueError
+            For a format without a rate here.
+        """
         return self.peaks[member(f"dtype of {self.name}", dtype, self.peaks)]
 
     def usable_memory(self) -> float:
-        """Bytes of device memory as the driver reports them, to ask what fits on the device.
+        """Return the device memory as the driver reports it, to ask what fits on the device.
 
         A process gets slightly less, because the driver keeps a part: CUDA's own total is
         0.4 % lower on a B200 (178.35 GiB, https://github.com/pytorch/ao/pull/4002).
+
+        Returns
+        -------
+        float
+            In bytes.
 
         Raises
         ------
@@ -99,7 +122,23 @@ class Device:
         return self.memory_reported
 
     def ridge(self, dtype: str) -> float:
-        """Arithmetic intensity, in FLOP/byte, above which the peak and not memory limits."""
+        """Return the arithmetic intensity above which the peak and not memory limits.
+
+        Parameters
+        ----------
+        dtype : str
+            Number format, one of ``peaks``.
+
+        Returns
+        -------
+        float
+            In FLOP/byte: peak over bandwidth.
+
+        Raises
+        ------
+        ValueError
+            For a format without a rate here.
+        """
         return self.peak(dtype) / self.bandwidth
 
 
@@ -144,15 +183,29 @@ def _table() -> tuple[dict[str, Device], dict[str, Device]]:
 
 
 def devices() -> list[str]:
-    """Names of the devices in the table."""
+    """Return the names of the devices in the table.
+
+    Returns
+    -------
+    list of str
+        In the table's order; :func:`get` takes each of them.
+    """
     return list(_table()[0])
 
 
 def get(device: str) -> Device:
-    """The device of that name.
+    """Return the device of a name.
 
-    ``device`` is a name of :func:`devices` or, exactly, the name under which
-    ``torch.cuda.get_device_name()`` knows it (such as "NVIDIA A100-SXM4-80GB").
+    Parameters
+    ----------
+    device : str
+        A name of :func:`devices` or, exactly, the name under which
+        ``torch.cuda.get_device_name()`` knows it (such as "NVIDIA A100-SXM4-80GB").
+
+    Returns
+    -------
+    Device
+        Its peaks in FLOP/s, its memory in bytes, its bandwidth in bytes per second.
 
     Raises
     ------
@@ -167,36 +220,60 @@ def get(device: str) -> Device:
 
 
 def peak_from_clock(clock: float, fma_per_clock: int, cores: int) -> float:
-    """Peak in FLOP/s from the design: clock x fused multiply-adds per clock x cores x 2.
+    """Return the peak from the design: clock x fused multiply-adds per clock x cores x 2.
 
-    ``clock`` in Hz, ``fma_per_clock`` per core, ``cores`` of the same kind. For an
-    H100 SXM: 1830e6 Hz, 512 dense bf16 operations, 528 tensor cores.
+    For an H100 SXM: 1830e6 Hz, 512 dense bf16 operations, 528 tensor cores.
+
+    Parameters
+    ----------
+    clock : float
+        In Hz. Above zero.
+    fma_per_clock : int
+        Fused multiply-adds of one core in one clock, at least 1; each is 2 FLOPs.
+    cores : int
+        Cores of the same kind, at least 1.
+
+    Returns
+    -------
+    float
+        Dense peak in FLOP/s.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the clock is not a finite number above zero, or a count not whole and positive.
     """
     clock = number("clock", clock, above=0)
     return 2.0 * clock * whole("fma_per_clock", fma_per_clock) * whole("cores", cores)
 
 
 def mfu(flops_per_second: float, device: str | Device, dtype: str, count: int = 1) -> float:
-    """Model FLOPs utilisation: the share of the dense peak that useful work takes.
+    """Return the model FLOPs utilisation: the share of the dense peak that useful work takes.
+
+    Source: Chowdhery et al. (2022), https://arxiv.org/abs/2204.02311, App. B.
 
     Parameters
     ----------
     flops_per_second : float
-        Model FLOP/s of all devices together. Only FLOPs that the model itself needs:
+        Model FLOP/s of all devices together, above zero. Only FLOPs that the model itself needs:
         recomputation does not count (it counts in hardware FLOPs utilisation).
     device : str or Device
         Accelerator, see :func:`get`.
     dtype : str
-        Number format of the matrix products.
+        Number format of the matrix products, one of the device's ``peaks``.
     count : int
-        Number of accelerators.
+        Number of accelerators, at least 1.
 
     Returns
     -------
     float
         A share, 0.462 for PaLM.
 
-    Source: Chowdhery et al. (2022), https://arxiv.org/abs/2204.02311, App. B.
+    Raises
+    ------
+    TypeError, ValueError
+        If the rate is not a finite number above zero, the count not whole and positive, or the
+        device or its number format unknown.
     """
     rate = number("flops_per_second", flops_per_second, above=0)
     chip = device if isinstance(device, Device) else get(device)

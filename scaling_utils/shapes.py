@@ -24,26 +24,40 @@ class Transformer:
 
     Parameters
     ----------
-    n_layer : number of blocks, each one attention and one MLP.
-    d_model : width of the residual stream.
-    n_head : number of query heads.
-    vocab : entries of the vocabulary.
-    context : longest sequence, in tokens.
-    n_kv_head : key and value heads; ``n_head`` unless heads are grouped.
-    d_head : width of one head; ``d_model / n_head`` unless given.
-    d_ff : width inside the MLP; ``4 * d_model`` unless given.
-    gated : True for a SwiGLU MLP (three matrices), False for a GELU one (two).
-    bias : True where the linear layers and the LayerNorms carry biases.
-    norm : "layernorm" or "rmsnorm" (gain only). Two per block and one at the end.
-    positions : "learned" (a table of ``context`` rows), "rotary" and "none" (no
-        parameters), or "relative" (Transformer-XL: one more matrix per layer).
-    tied : True where the output head shares the embedding's matrix. The head has no bias.
+    n_layer : int
+        Number of blocks, each one attention and one MLP.
+    d_model : int
+        Width of the residual stream.
+    n_head : int
+        Number of query heads.
+    vocab : int
+        Entries of the vocabulary.
+    context : int
+        Longest sequence, in tokens.
+    n_kv_head : int, optional
+        Key and value heads; ``n_head`` unless heads are grouped.
+    d_head : int, optional
+        Width of one head; ``d_model / n_head`` unless given.
+    d_ff : int, optional
+        Width inside the MLP; ``4 * d_model`` unless given.
+    gated : bool
+        True for a SwiGLU MLP (three matrices), False for a GELU one (two).
+    bias : bool
+        True where the linear layers and the LayerNorms carry biases.
+    norm : {"layernorm", "rmsnorm"}
+        "rmsnorm" has a gain only. Two per block and one at the end.
+    positions : {"learned", "rotary", "relative", "none"}
+        "learned" is a table of ``context`` rows, "rotary" and "none" have no parameters, and
+        "relative" (Transformer-XL) has one more matrix per layer.
+    tied : bool
+        True where the output head shares the embedding's matrix. The head has no bias.
 
     Raises
     ------
-    TypeError, ValueError : a field that is not a positive whole number, a width that the
-        heads do not divide, grouped heads that do not divide the heads, an odd rotary
-        head, an unknown norm or kind of positions.
+    TypeError, ValueError
+        If a number is not whole and positive, a flag neither True nor False, ``d_model`` no
+        multiple of ``n_head`` and no ``d_head`` given, ``n_kv_head`` no divisor of ``n_head``, a
+        rotary head odd, or ``norm`` or ``positions`` unknown.
     """
 
     n_layer: int
@@ -100,9 +114,20 @@ class Transformer:
 def check_shape(shape) -> Transformer:
     """Return ``shape`` if it is a ``Transformer``; a name, a dict or anything else is an error.
 
+    Parameters
+    ----------
+    shape : Transformer
+        What is to be counted or built.
+
+    Returns
+    -------
+    Transformer
+        The same object.
+
     Raises
     ------
-    TypeError : with the way to get a shape from what came.
+    TypeError
+        For anything else, with the way to get a shape from what came.
     """
     if isinstance(shape, Transformer):
         return shape
@@ -116,7 +141,21 @@ def check_shape(shape) -> Transformer:
 
 @dataclass(frozen=True)
 class Entry:
-    """A published model: its shape, the size that its authors state, and where."""
+    """A published model: its shape, the size that its authors state, and where.
+
+    Attributes
+    ----------
+    name : str
+        As :func:`get` takes it.
+    shape : Transformer
+        What the size and the work follow from.
+    published_parameters : float
+        Number of parameters that the authors state.
+    source : str
+        Paper, with its table or section.
+    note : str
+        What to watch out for; may be empty.
+    """
 
     name: str
     shape: Transformer
@@ -142,7 +181,13 @@ _SIZES = ("n_layer", "d_model", "n_head", "d_head", "d_ff", "vocab", "context")
 
 @cache
 def catalogue() -> dict[str, Entry]:
-    """Return the published models that the book counts, by name."""
+    """Return the published models that the book counts.
+
+    Returns
+    -------
+    dict of str to Entry
+        By name, in the order of ``scaling_utils/data/transformers.csv``.
+    """
     path = files("scaling_utils").joinpath("data/transformers.csv")
     with path.open(newline="") as table:
         return {row["name"]: _entry(row) for row in csv.DictReader(table)}
@@ -160,7 +205,22 @@ def _entry(row: dict[str, str]) -> Entry:
 
 
 def get(name: str) -> Transformer:
-    """Return the shape of the published model ``name``; an unknown name is an error."""
+    """Return the shape of a published model.
+
+    Parameters
+    ----------
+    name : str
+        One of :func:`catalogue`: "gpt3-175b".
+
+    Returns
+    -------
+    Transformer
+
+    Raises
+    ------
+    ValueError
+        For an unknown name; the message names the nearest and lists the known ones.
+    """
     return catalogue()[member("name", name, catalogue())].shape
 
 
@@ -168,7 +228,32 @@ D_HEAD = 16  # of the transformers of the recorded studies
 
 
 def gpt_shape(vocab: int, context: int, d_model: int, n_layer: int) -> Transformer:
-    """Return the shape of the studies' transformers: heads of 16, rotary positions, GELU."""
+    """Return the shape of the studies' transformers: heads of 16, rotary positions, GELU.
+
+    They have no biases, and a head that is not tied to the embedding. Attention heads have
+    another width than 16 where ``d_model`` is no multiple of 16.
+
+    Parameters
+    ----------
+    vocab : int
+        Entries of the vocabulary.
+    context : int
+        Longest sequence, in tokens.
+    d_model : int
+        Width; a multiple of the number of heads, which is ``d_model // 16`` and at least 1.
+    n_layer : int
+        Number of blocks.
+
+    Returns
+    -------
+    Transformer
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is not whole and positive, the width no multiple of the number of heads, or
+        the width of a head odd.
+    """
     return Transformer(
         n_layer=n_layer,
         d_model=d_model,

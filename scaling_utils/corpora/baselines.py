@@ -29,10 +29,12 @@ class Compressed:
 
     Attributes
     ----------
-    alone : the held-out documents in one piece, and nothing before.
-    after_training : what they add when training text comes first; None where the method
-        has no room for it.
-    room : how much training text that is, in bytes.
+    alone : float
+        The held-out documents in one piece, and nothing before.
+    after_training : float or None
+        What they add when training text comes first; None where the method has no room for it.
+    room : int
+        How much training text that is, in bytes.
     """
 
     alone: float
@@ -46,9 +48,14 @@ class Description:
 
     Attributes
     ----------
-    split : what is described. seen : share of held-out 32-byte windows that the training
-    text holds too. compressed : by name of the compressor. ngrams : cross-entropy on the
-    held-out text in nats per byte, by order.
+    split : Split
+        What is described.
+    seen : float
+        Share of held-out 32-byte windows that the training text holds too.
+    compressed : dict of str to Compressed
+        By name of the compressor, in bits per byte.
+    ngrams : dict of int to float
+        Cross-entropy on the held-out text in nats per byte, by order.
     """
 
     split: Split
@@ -57,7 +64,13 @@ class Description:
     ngrams: dict[int, float]
 
     def rows(self) -> list[tuple[str, str]]:
-        """Return what is known as (figure, value), both as text."""
+        """Return what is known, for a table.
+
+        Returns
+        -------
+        list of (str, str)
+            Figure and value, both as text, the value with its unit.
+        """
         text, train, held_out = self.split.text, self.split.train, self.split.held_out
         kept = sum(map(len, self.split.alike))
         rows = [
@@ -84,7 +97,24 @@ class Description:
 def describe(text: Text, held_out: float = 0.1, salt: str = "") -> Description:
     """Split a corpus and measure all of its figures; takes about 20 s for 10 MB.
 
-    Parameters and errors are those of ``split``.
+    Parameters
+    ----------
+    text : Text
+        The corpus.
+    held_out : float
+        Share of the documents, above 0 and below 1, as for :func:`split`.
+    salt : str
+        Another salt gives another split.
+
+    Returns
+    -------
+    Description
+        Shares, bits per byte of the compressors, nats per byte of the counts.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`split`; if no held-out document is long enough for a window of 32 bytes.
     """
     parts = split(text, held_out, salt)
     return Description(
@@ -104,6 +134,16 @@ def compressed(split: Split) -> dict[str, Compressed]:
     itself; the held-out text about fills one, so it has no figure after training. lzma's
     window is set as large as all of the text: its figure after training is the size of
     training and held-out text minus that of the training text.
+
+    Parameters
+    ----------
+    split : Split
+        A corpus in its two parts.
+
+    Returns
+    -------
+    dict of str to Compressed
+        "zlib", "bz2" and "lzma", in bits per byte of the held-out text.
     """
     train, held_out = split.train.data.tobytes(), split.held_out.data.tobytes()
 
@@ -139,12 +179,24 @@ def ngram_entropy(train: Stream, held_out: Stream, order: int, add: float = 1.0)
 
     Parameters
     ----------
-    train, held_out : what to count and what to measure. order : bytes of context, 0 to 6.
-    add : a, added to each context's count, above 0.
+    train : Stream
+        What is counted.
+    held_out : Stream
+        What is measured.
+    order : int
+        Bytes of context, 0 to 6.
+    add : float
+        a, in bytes, added to each context's count. Above 0.
+
+    Returns
+    -------
+    float
+        Nats per byte.
 
     Raises
     ------
-    TypeError, ValueError : an order or a number out of range, or longer than the documents.
+    TypeError, ValueError
+        If a number is out of range, or every held-out document too short for the order.
     """
     order, add = whole("order", order, at_least=0), number("add", add, above=0)
     if order > LARGEST_ORDER:

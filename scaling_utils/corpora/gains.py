@@ -8,12 +8,22 @@ from scaling_utils.corpora.languages import Language
 
 
 def context_gains(language: Language) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return (probability, gain) of the contexts of 1, 2, ... symbols, each shape (vocab^k,).
+    """Return what each context of 1, 2, ... symbols tells.
 
     The gain of a context is its probability times the Kullback-Leibler divergence, in nats, of
     its row from the row of the context without its oldest symbol: what a model's loss falls
     by when it learns that row. All gains of one length sum to the fall of the entropy from the
     length before to this one. Contexts are numbered as in ``Language``, newest symbol last.
+
+    Parameters
+    ----------
+    language : Language
+        Of any order.
+
+    Returns
+    -------
+    list of (array, array), each of shape (vocab^k,)
+        Probability and gain in nats per symbol, for k = 1 to the order.
     """
     V = language.vocab
     joint = language.mass[:, None] * language.rows  # (contexts, V)

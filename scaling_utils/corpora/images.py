@@ -19,10 +19,16 @@ class Digits:
 
     Attributes
     ----------
-    images : float32, shape (images, 64): eight rows of eight pixels, from 0 to 1.
-    labels : int64, shape (images,), 0 to 9.
-    train, test : places in ``images``, in rising order; together they are all places.
-    sha256 : of grey levels 0 to 16 and labels as bytes; it identifies the data.
+    images : array of float32, shape (images, 64)
+        Eight rows of eight pixels, from 0 to 1.
+    labels : array of int64, shape (images,)
+        0 to 9.
+    train : array of int64
+        Places in ``images``, in rising order.
+    test : array of int64
+        The other places, in rising order.
+    sha256 : str
+        Of grey levels 0 to 16 and labels as bytes; it identifies the data.
     """
 
     images: np.ndarray
@@ -46,9 +52,15 @@ def digits() -> Digits:
     tested on new writers. Source: Alpaydin and Kaynak (1998),
     https://doi.org/10.24432/C50P49, by way of scikit-learn.
 
+    Returns
+    -------
+    Digits
+        Images from 0 to 1, labels 0 to 9, and the places of the two parts.
+
     Raises
     ------
-    DataUnavailable : scikit-learn is not installed.
+    DataUnavailable
+        If scikit-learn is not installed.
     """
     try:
         from sklearn.datasets import load_digits

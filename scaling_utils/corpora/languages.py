@@ -28,9 +28,11 @@ class Language:
 
     Attributes
     ----------
-    rows : probabilities of the next symbol, shape (contexts, vocab). A context is a number
-        in base ``vocab`` whose last digit is the newest symbol.
-    order : symbols in a context; contexts = vocab ** order.
+    rows : array, shape (contexts, vocab)
+        Probabilities of the next symbol. A context is a number in base ``vocab`` whose last
+        digit is the newest symbol.
+    order : int
+        Symbols in a context; contexts = vocab ** order.
     """
 
     rows: np.ndarray
@@ -43,7 +45,10 @@ class Language:
 
     @cached_property
     def mass(self) -> np.ndarray:
-        """Stationary probability of each context, shape (contexts,), by power iteration."""
+        """Stationary probability of each context, shape (contexts,), by power iteration.
+
+        ArithmeticError where it has not settled after 10,000 steps.
+        """
         V, contexts = self.vocab, len(self.rows)
         table = self.rows.reshape(V, -1, V)  # oldest symbol, the others, next
         mass = np.full(contexts, 1 / contexts)
@@ -80,38 +85,95 @@ class Language:
         return np.cumsum(self.mass), np.cumsum(self.rows, axis=1, dtype=np.float64).astype("f4")
 
     def contexts(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw ``n`` contexts from the stationary distribution, shape (n,)."""
+        """Draw contexts from the stationary distribution.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        rng : numpy.random.Generator
+            Where the draws come from.
+
+        Returns
+        -------
+        array of int, shape (n,)
+            Contexts, as numbers.
+        """
         drawn = np.searchsorted(self._cumulative[0], rng.random(n), side="right")
         return np.minimum(drawn, len(self.rows) - 1)
 
     def follow(self, contexts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draw the next symbol after each of ``contexts``, the same shape.
+        """Draw the next symbol after each of ``contexts``.
 
         Drawn with 24 bits: probabilities are kept to 6e-8.
+
+        Parameters
+        ----------
+        contexts : array of int, any shape
+            Contexts, as numbers.
+        rng : numpy.random.Generator
+            Where the draws come from.
+
+        Returns
+        -------
+        array of int, of the same shape
+            Symbols, 0 to vocab - 1.
         """
         uniform = rng.random(contexts.shape, dtype=np.float32)
         below = self._cumulative[1][contexts] <= uniform[..., None]
         return np.minimum(below.sum(-1), self.vocab - 1)
 
     def symbols(self, contexts: np.ndarray) -> np.ndarray:
-        """Spell contexts (n,) as symbols (n, order), the newest last."""
+        """Spell contexts (n,) as symbols 0 to vocab - 1, shape (n, order), the newest last."""
         powers = self.vocab ** np.arange(self.order - 1, -1, -1)
         return contexts[..., None] // powers % self.vocab
 
     def windows(self, n: int, seed: int, index: int, stream: int = TRAINING):
-        """Return ``n`` independent windows (n, order) and the symbols after them (n,).
+        """Return ``n`` independent windows and the symbols after them.
 
         A pure function of its arguments: batch ``index`` of ``seed`` is always the same.
-        All are whole numbers; ``n`` is at least 1, the others at least 0.
+
+        Parameters
+        ----------
+        n : int
+            How many, at least 1.
+        seed, index, stream : int
+            Which batch, of which seed, for which use; zero or above. The streams are ``TRAINING``,
+            ``HELD_OUT``, ``CHAINS`` and ``FINITE`` of the module.
+
+        Returns
+        -------
+        arrays of int, shapes (n, order) and (n,)
+            Windows, the newest symbol last, and the symbols that follow.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a number is not whole or too small.
         """
         n, rng = _at_least("n", n, 1), _generator(seed, stream, index)
         contexts = self.contexts(n, rng)
         return self.symbols(contexts), self.follow(contexts, rng)
 
     def chains(self, n: int, length: int, seed: int, index: int, stream: int = CHAINS):
-        """Return ``n`` independent passages of ``length`` symbols, shape (n, length).
+        """Return ``n`` independent passages of ``length`` symbols.
 
-        The arguments are those of ``windows``; ``length`` is at least 1.
+        Parameters
+        ----------
+        n, length : int
+            How many, and of how many symbols; at least 1.
+        seed, index, stream : int
+            As for :meth:`windows`.
+
+        Returns
+        -------
+        array of int, shape (n, length)
+            Symbols, in the order in which they are read.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a number is not whole or too small.
         """
         n, rng = _at_least("n", n, 1), _generator(seed, stream, index)
         length = _at_least("length", length, 1)
@@ -124,7 +186,13 @@ class Language:
         return out[:, :length]
 
     def backed_off(self) -> np.ndarray:
-        """Rows that know one symbol less: the average over the oldest symbol, (contexts, V)."""
+        """Return rows that know one symbol less: the average over the oldest symbol.
+
+        Returns
+        -------
+        array, shape (contexts, vocab)
+            Probabilities, equal for contexts that differ in the oldest symbol only.
+        """
         V = self.vocab
         joint = (self.mass[:, None] * self.rows).reshape(V, -1, V).sum(0)
         short = joint / joint.sum(1, keepdims=True)
@@ -151,14 +219,29 @@ def dirichlet_language(
 
     Parameters
     ----------
-    vocab : symbols, at least 2. order : symbols of context, at least 1.
-    strength : sum of the Dirichlet parameters, at least 0.1: below it whole rows of the draws
-        can underflow to zero. zipf : exponent, 0 to 10.
-    floor : share of the context-free row, above 0 and at most 1. seed : of the table.
+    vocab : int
+        Symbols, at least 2.
+    order : int
+        Symbols of context, at least 1.
+    strength : float
+        Sum of the Dirichlet parameters, at least 0.1: below it whole rows of the draws can
+        underflow to zero.
+    zipf : float
+        Exponent, 0 to 10.
+    floor : float
+        Share of the context-free row, above 0 and at most 1.
+    seed : int
+        Of the table. Zero or above.
+
+    Returns
+    -------
+    Language
+        Its ``entropy`` is in nats per symbol. The same arguments give the same table.
 
     Raises
     ------
-    TypeError, ValueError : an argument out of range, or a table above 2^26 probabilities.
+    TypeError, ValueError
+        If an argument is out of range, or the table above 2^26 probabilities.
     """
     vocab, order = whole("vocab", vocab, at_least=2), whole("order", order)
     strength = number("strength", strength, at_least=0.1)

@@ -27,12 +27,19 @@ class EmbeddedCube:
 
     Parameters
     ----------
-    dimension : d. ambient : at least d. bend : size of the curved part, 0 and above.
-    seed : of Q, A and b, not of the points.
+    dimension : int
+        d, at least 1.
+    ambient : int
+        Dimensions of the space, at least d.
+    bend : float
+        Size of the curved part, 0 and above.
+    seed : int
+        Of Q, A and b, not of the points. Zero or above.
 
     Raises
     ------
-    TypeError, ValueError : a number out of its range.
+    TypeError, ValueError
+        If a number is out of its range.
     """
 
     def __init__(self, dimension: int, ambient: int, bend: float = 0.0, seed: int = 0):
@@ -45,13 +52,47 @@ class EmbeddedCube:
         self.phases = rng.uniform(0, 2 * np.pi, len(self.bends))
 
     def coordinates(self, count: int, seed: int) -> np.ndarray:
-        """Return ``count`` random points of the cube in its own coordinates, (count, d)."""
+        """Return random points of the cube in its own coordinates.
+
+        Parameters
+        ----------
+        count : int
+            How many, at least 1.
+        seed : int
+            Of the points. Zero or above.
+
+        Returns
+        -------
+        array, shape (count, d)
+            Each coordinate has mean 0 and variance 1.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a number is out of its range.
+        """
         rng = np.random.default_rng([whole("seed", seed, at_least=0), 1])
         shape = (whole("count", count), self.dimension)
         return rng.uniform(-SIDE / 2, SIDE / 2, shape)
 
     def embed(self, coordinates: np.ndarray) -> np.ndarray:
-        """Return where points of the cube (n, d) lie in the ambient space, (n, ambient)."""
+        """Return where points of the cube lie in the ambient space.
+
+        Parameters
+        ----------
+        coordinates : array, shape (n, d)
+            Points of the cube.
+
+        Returns
+        -------
+        array, shape (n, ambient)
+            The same points.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the points are not finite numbers of this shape.
+        """
         x = _points("coordinates", coordinates, self.dimension)
         bent = self.bend * np.sin(2 * x @ self.bends.T + self.phases)  # (n, ambient - d)
         return np.concatenate([x, bent], axis=1) @ self.rotation.T
@@ -72,12 +113,21 @@ class Waves:
 
     Parameters
     ----------
-    dimension : d. smoothness : s. octaves : range of wave numbers, from 1 to 2^octaves.
-    waves : how many; they bound what is random, so take hundreds. seed : of all that is drawn.
+    dimension : int
+        d, at least 1.
+    smoothness : float
+        s, 0 and above.
+    octaves : float
+        Range of wave numbers, from 1 to 2^octaves. Above 0.
+    waves : int
+        How many; they bound what is random, so take hundreds.
+    seed : int
+        Of all that is drawn. Zero or above.
 
     Raises
     ------
-    TypeError, ValueError : a number out of its range.
+    TypeError, ValueError
+        If a number is out of its range.
     """
 
     def __init__(
@@ -97,7 +147,23 @@ class Waves:
         self.mean, self.scale = values.mean(), values.std()
 
     def __call__(self, coordinates: np.ndarray) -> np.ndarray:
-        """Return f (n,) at points of the cube (n, d), given in its own coordinates."""
+        """Return f at points of the cube.
+
+        Parameters
+        ----------
+        coordinates : array, shape (n, d)
+            Points in the cube's own coordinates.
+
+        Returns
+        -------
+        array, shape (n,)
+            Values, of mean 0 and variance 1 over the cube.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the points are not finite numbers of this shape.
+        """
         x = _points("coordinates", coordinates, self.dimension).astype(np.float32)
         vectors, phases = self.vectors.T.astype(np.float32), self.phases.astype(np.float32)
         parts = [

@@ -22,13 +22,24 @@ def related_language(shared: int, relative: int = 1, kept: float = 0.0, **settin
 
     Parameters
     ----------
-    shared : symbols of context, 0 to the order. relative : whole number from 0; relatives of
-        other numbers are drawn independently. kept : 0 to 1.
-    settings : arguments of ``dirichlet_language``.
+    shared : int
+        Symbols of context, 0 to the order.
+    relative : int
+        Which relative, from 0; relatives of other numbers are drawn independently.
+    kept : float
+        Share of the contexts above ``shared`` whose rows stay, 0 to 1.
+    **settings
+        Arguments of ``dirichlet_language``.
+
+    Returns
+    -------
+    Language
+        Its ``entropy`` is in nats per symbol.
 
     Raises
     ------
-    TypeError, ValueError : ``shared``, ``relative`` or ``kept`` out of range; a bad setting.
+    TypeError, ValueError
+        If ``shared``, ``relative`` or ``kept`` is out of range, or a setting is bad.
     """
     source = dirichlet_language(**settings)
     shared = whole("shared", shared, at_least=0)

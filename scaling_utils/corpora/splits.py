@@ -22,9 +22,12 @@ class Stream:
 
     Attributes
     ----------
-    data : bytes, uint8, shape (size,), read only.
-    offsets : where each document begins, and the size: int64, shape (documents + 1,).
-    names : of the documents.
+    data : array of uint8, shape (size,)
+        The bytes, read only.
+    offsets : array of int64, shape (documents + 1,)
+        Where each document begins, and the size.
+    names : tuple of str
+        Of the documents.
     """
 
     data: np.ndarray
@@ -37,13 +40,40 @@ class Stream:
         return len(self.data)
 
     def spans(self, length: int) -> np.ndarray:
-        """Say where ``length`` bytes of one document begin: bool, shape (size,)."""
+        """Say where passages inside one document begin.
+
+        Parameters
+        ----------
+        length : int
+            Bytes of a passage.
+
+        Returns
+        -------
+        array of bool, shape (size,)
+            Whether ``length`` bytes of one document begin there.
+        """
         ends = np.repeat(self.offsets[1:], np.diff(self.offsets))
         return np.arange(self.size) + length <= ends
 
 
 def stream(documents) -> Stream:
-    """Join documents into a stream; at least one document."""
+    """Join documents into a stream.
+
+    Parameters
+    ----------
+    documents : iterable of Document
+        In the order they are to have; at least one.
+
+    Returns
+    -------
+    Stream
+        Their bytes, read only.
+
+    Raises
+    ------
+    ValueError
+        If there are no documents.
+    """
     documents = tuple(documents)
     if not documents:
         raise ValueError("documents must hold at least one document, got none")
@@ -59,9 +89,18 @@ class Split:
 
     Attributes
     ----------
-    text : the corpus. held_out_share, salt : as given to ``split``.
-    train, held_out : streams of documents; no document is in both.
-    alike : groups of names of documents that share much text and so were kept together.
+    text : Text
+        The corpus.
+    train : Stream
+        Documents to train on.
+    held_out : Stream
+        Documents to test on; none is in both.
+    held_out_share : float
+        Share of the documents, as given to :func:`split`.
+    salt : str
+        As given to :func:`split`.
+    alike : tuple of tuples of str
+        Groups of names of documents that share much text and so were kept together.
     """
 
     text: Text
@@ -77,17 +116,27 @@ def split(text: Text, held_out: float = 0.1, salt: str = "") -> Split:
 
     A document is held out when the hash of its name, as a number from 0 to 1, is below
     ``held_out``; whether other documents come or go does not matter. Documents that share
-    much text (``near_duplicates``) follow the first of them. The share is one of documents:
+    much text (:func:`near_duplicates`) follow the first of them. The share is one of documents:
     the share of bytes differs from it, because documents differ in length.
 
     Parameters
     ----------
-    text : the corpus. held_out : share of the documents, above 0 and below 1.
-    salt : another salt gives another split.
+    text : Text
+        The corpus.
+    held_out : float
+        Share of the documents, above 0 and below 1.
+    salt : str
+        Another salt gives another split.
+
+    Returns
+    -------
+    Split
+        The two parts, each a :class:`Stream` of bytes.
 
     Raises
     ------
-    TypeError, ValueError : a share that is none, or one that leaves a side empty.
+    TypeError, ValueError
+        If the share is out of range, or leaves a side empty.
     """
     share = number("held_out", held_out, above=0, below=1)
     alike = near_duplicates(text)
@@ -112,13 +161,23 @@ def _place(name: str, salt: str) -> float:
 
 
 def near_duplicates(text: Text) -> tuple[tuple[str, ...], ...]:
-    """Return groups of documents that share much text, each sorted by name.
+    """Return groups of documents that share much text.
 
     Two documents belong together when at least half of the 32-byte windows of the one with
     fewer different windows occur in the other; so do those that share a neighbour in this
     sense. Windows that many documents hold, such as a licence, do not count. One window of
     four is compared, chosen by its hash; a document too short to have one counts as alike
     only to an equal one.
+
+    Parameters
+    ----------
+    text : Text
+        The corpus.
+
+    Returns
+    -------
+    tuple of tuples of str
+        Names of documents, two or more in a group, sorted inside and among groups.
     """
     from scipy.sparse.csgraph import connected_components
 
@@ -157,9 +216,22 @@ def seen_share(split: Split, length: int = LENGTH) -> float:
     Windows lie inside documents. They are compared by 64-bit hashes: the chance of one
     false match in 10 MB is below one in ten thousand.
 
+    Parameters
+    ----------
+    split : Split
+        A corpus in its two parts.
+    length : int
+        Bytes of a window, at least 1; 32 by default.
+
+    Returns
+    -------
+    float
+        A share, 0 to 1.
+
     Raises
     ------
-    TypeError, ValueError : a length that is not whole, or longer than every held-out document.
+    TypeError, ValueError
+        If the length is not whole and positive, or longer than every held-out document.
     """
     length = whole("length", length)
     train, held_out = (_inside(part, length) for part in (split.train, split.held_out))

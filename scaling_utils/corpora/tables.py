@@ -33,8 +33,26 @@ class DataUnavailable(RuntimeError):
 class Source:
     """Where a table comes from, and how its columns are called there.
 
-    ``columns`` maps this package's names to the file's; ``address`` is None where no
-    single file at the source holds the table.
+    Attributes
+    ----------
+    file : str
+        Its path in the folder that ``SCALING_DATA`` names.
+    repository : str
+        Where it stands on GitHub, as owner/name.
+    commit : str
+        A fixed commit.
+    path : str
+        The path there.
+    licence : str
+        What its authors allow.
+    sha256 : str
+        Of the file.
+    columns : mapping of str to str
+        This package's names N, D, C and loss to the file's.
+    note : str
+        How to read the table.
+    single_file : bool
+        Whether one file at the source holds the table.
     """
 
     file: str
@@ -59,14 +77,24 @@ class Source:
 class RunTable:
     """A table of training runs, one entry per run in each array.
 
+    All arrays have shape (runs,) and are read only.
+
     Attributes
     ----------
-    name : the table's name.
-    N : parameters. D : tokens. C : training FLOPs (work). loss : nats per token.
-    other : the file's further columns under their authors' names; text or numbers.
-    source : repository, commit, licence and a note on how to read the table.
-
-    All arrays have shape (runs,) and are read only.
+    name : str
+        The table's name.
+    N : array
+        Parameters.
+    D : array
+        Tokens.
+    C : array
+        Training FLOPs (work).
+    loss : array
+        Nats per token.
+    other : mapping of str to array
+        The file's further columns under their authors' names; text or numbers.
+    source : Source
+        Repository, commit, licence and a note on how to read the table.
     """
 
     name: str
@@ -143,13 +171,21 @@ def run_table(name: str) -> RunTable:
 
     Parameters
     ----------
-    name : "kyo_takano", "epoch_chinchilla", "cs336" or "gadre". The last has no single
-        address at its source and is read from the ``SCALING_DATA`` folder only.
+    name : {"kyo_takano", "epoch_chinchilla", "cs336", "gadre"}
+        The last has no single address at its source and is read from the ``SCALING_DATA``
+        folder only.
+
+    Returns
+    -------
+    RunTable
+        Parameters, tokens, FLOPs and nats per token of each run.
 
     Raises
     ------
-    ValueError : an unknown name.
-    DataUnavailable : the file is missing, cannot be downloaded, or has another sha256.
+    ValueError
+        For an unknown name.
+    DataUnavailable
+        If the file is missing, cannot be downloaded, or has another sha256.
     """
     source = SOURCES[member("name", name, SOURCES)]
     folder = os.environ.get(FOLDER_VARIABLE)

@@ -71,7 +71,20 @@ GUARD = b"#if !defined(TORCH_STABLE_ONLY) && !defined(TORCH_TARGET_VERSION)\n"
 
 @dataclass(frozen=True)
 class Document:
-    """One document: its name in the corpus and its bytes, with newlines as one byte."""
+    """One document.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the corpus.
+    data : bytes
+        At least one; newlines as one byte.
+
+    Raises
+    ------
+    ValueError
+        If there are no bytes.
+    """
 
     name: str
     data: bytes
@@ -85,14 +98,21 @@ class Document:
 class Text:
     """A corpus: a name, where it comes from, and its documents in order.
 
-    Attributes
+    Parameters
     ----------
-    name : the corpus's name. documents : at least one, with names that differ.
-    origin : what it was read from, with its version. python : the version of Python.
+    name : str
+        The corpus's name.
+    documents : tuple of Document
+        At least one, with names that differ.
+    origin : str
+        What it was read from, with its version.
+    python : str
+        The version of Python.
 
     Raises
     ------
-    ValueError : no documents, or two of the same name.
+    ValueError
+        If there are no documents, or two of the same name.
     """
 
     name: str
@@ -129,12 +149,20 @@ def text(name: str) -> Text:
 
     Parameters
     ----------
-    name : "python", "english" or "cpp"; the module's docstring says what each is.
+    name : {"python", "english", "cpp"}
+        The module's docstring says what each is.
+
+    Returns
+    -------
+    Text
+        Its documents, 2 to 11 MB, with their sha256.
 
     Raises
     ------
-    ValueError : an unknown name.
-    DataUnavailable : this Python has no source files, or PyTorch no headers.
+    ValueError
+        For an unknown name.
+    DataUnavailable
+        If this Python has no source files, or PyTorch no headers.
     """
     return TEXTS[member("name", name, TEXTS)]()
 

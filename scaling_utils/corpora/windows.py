@@ -55,7 +55,23 @@ class _Drawn:
         return int(self._last[-1])
 
     def starts(self, index: int) -> np.ndarray:
-        """Return where the passages of batch ``index`` begin in the stream, shape (B,)."""
+        """Return where the passages of a batch begin in the stream.
+
+        Parameters
+        ----------
+        index : int
+            Which batch, from 0.
+
+        Returns
+        -------
+        array of int64, shape (B,)
+            Places in ``stream.data``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the index is negative or not whole.
+        """
         counter = np.array([0, 0, 0, whole("index", index, at_least=0)], dtype=np.uint64)
         key = np.array([self.seed, 0], dtype=np.uint64)
         raw = np.random.Philox(key=key, counter=counter).random_raw(self.batch)
@@ -64,7 +80,23 @@ class _Drawn:
         return self.stream.offsets[document] + drawn - self._before[document]
 
     def passages(self, index: int) -> Tensor:
-        """Return the passages of batch ``index``: int64, shape (B, span)."""
+        """Return the passages of a batch.
+
+        Parameters
+        ----------
+        index : int
+            Which batch, from 0.
+
+        Returns
+        -------
+        int64 tensor, shape (B, span)
+            Bytes 0 to 255.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the index is negative or not whole.
+        """
         return _gather(self.stream, self.starts(index), self.span)
 
 
@@ -77,13 +109,20 @@ class Windows(_Drawn):
 
     Parameters
     ----------
-    stream : what to draw from. context : bytes before the target. batch : windows B.
-    seed : a whole number from 0, below 2^53.
+    stream : Stream
+        What to draw from.
+    context : int
+        Bytes before the target, at least 1.
+    batch : int
+        Windows B, at least 1.
+    seed : int
+        From 0, below 2^53.
 
     Raises
     ------
-    TypeError, ValueError : from the constructor, a bad argument, or a context for which
-        every document is too short; from the call, a negative index.
+    TypeError, ValueError
+        From the constructor, for a bad argument, or a context for which every document is too
+        short; from the call, for an index that is negative or not whole.
     """
 
     def __init__(self, stream: Stream, context: int, batch: int, seed: int = 0):
@@ -91,7 +130,7 @@ class Windows(_Drawn):
         super().__init__(stream, self.context + 1, batch, seed)
 
     def __call__(self, index: int) -> tuple[Tensor, Tensor]:
-        """Return inputs (B, context) and targets (B,) of batch ``index``."""
+        """Return inputs (B, context) and targets (B,) of batch ``index``, a whole number from 0."""
         passages = self.passages(index)
         return passages[:, :-1], passages[:, -1]
 
@@ -102,7 +141,22 @@ class Sequences(_Drawn):
     ``sequences(index)`` returns inputs (B, length) and targets (B, length), int64 tensors:
     each target is the byte after its input. All sequences inside a document are equally
     likely, so the bytes near a document's ends are drawn less often than those inside.
-    Parameters and errors are those of ``Windows``, with ``length`` for ``context``.
+
+    Parameters
+    ----------
+    stream : Stream
+        What to draw from.
+    length : int
+        Bytes in a sequence, at least 1.
+    batch : int
+        Sequences B, at least 1.
+    seed : int
+        From 0, below 2^53.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for :class:`Windows`.
     """
 
     def __init__(self, stream: Stream, length: int, batch: int, seed: int = 0):
@@ -110,7 +164,7 @@ class Sequences(_Drawn):
         super().__init__(stream, self.length + 1, batch, seed)
 
     def __call__(self, index: int) -> tuple[Tensor, Tensor]:
-        """Return inputs and targets of batch ``index``, both (B, length)."""
+        """Return inputs and targets of batch ``index``, a whole number from 0, both (B, length)."""
         passages = self.passages(index)
         return passages[:, :-1], passages[:, 1:]
 
@@ -119,10 +173,24 @@ class HeldOutWindows:
     """Each window of a stream once, in order, with its document, for ``training.evaluate``.
 
     Iterating gives (inputs (B, context), targets (B,), documents (B,)); the last batch may
-    be smaller. With ``stride`` only every stride-th window is taken, counted over the whole
-    stream. Documents are numbered as in ``stream.names``; the standard error should take
+    be smaller. Documents are numbered as in ``stream.names``; the standard error should take
     them, and not the windows, as what is independent.
-    Parameters and errors are those of ``Windows``; ``stride`` is a whole number from 1.
+
+    Parameters
+    ----------
+    stream : Stream
+        What to read.
+    context : int
+        Bytes before the target, at least 1.
+    batch : int
+        Windows B, at least 1.
+    stride : int
+        Only every stride-th window is taken, counted over the whole stream. At least 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a bad argument, or a context for which every document is too short.
     """
 
     def __init__(self, stream: Stream, context: int, batch: int, stride: int = 1):
@@ -156,11 +224,17 @@ class HeldOutSequences:
 
     Parameters
     ----------
-    stream : what to read. length : targets in a piece. batch : pieces B.
+    stream : Stream
+        What to read.
+    length : int
+        Targets in a piece, at least 1.
+    batch : int
+        Pieces B, at least 1.
 
     Raises
     ------
-    TypeError, ValueError : a bad argument, or no document of two bytes.
+    TypeError, ValueError
+        For a bad argument, or no document of two bytes.
     """
 
     def __init__(self, stream: Stream, length: int, batch: int):

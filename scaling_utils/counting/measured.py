@@ -18,12 +18,20 @@ def count_parameters(module, trainable_only: bool = False) -> int:
 
     Parameters
     ----------
-    module : torch.nn.Module, on any device, "meta" included.
-    trainable_only : leave out the parameters that ask for no gradient.
+    module : torch.nn.Module
+        On any device, "meta" included.
+    trainable_only : bool
+        Leave out the parameters that ask for no gradient.
+
+    Returns
+    -------
+    int
+        Parameters.
 
     Raises
     ------
-    TypeError : ``module`` is no torch module.
+    TypeError
+        If ``module`` is no torch module.
     """
     _check_module(module)
     return sum(p.numel() for p in module.parameters() if p.requires_grad or not trainable_only)
@@ -52,20 +60,30 @@ def count_flops(module, *inputs, backward: bool = True) -> Flops:
 
     Parameters
     ----------
-    module : torch.nn.Module that returns tensors, in any nest of tuples, lists, dicts and
-        dataclasses.
-    *inputs : its inputs; on the "meta" device no memory is needed, and a module of any
-        size can be counted.
-    backward : False to count the forward pass only.
+    module : torch.nn.Module
+        It returns tensors, in any nest of tuples, lists, dicts and dataclasses.
+    *inputs : tensors
+        Its inputs, alone or in tuples, lists and dicts; on the "meta" device no memory is needed,
+        and a module of any size can be counted.
+    backward : bool
+        False to count the forward pass only.
+
+    Returns
+    -------
+    Flops
+        FLOPs (work) of the passes; ``backward`` is 0 where it was not asked for.
 
     Raises
     ------
-    TypeError : ``module`` is no torch module, or returns no tensor.
-    ValueError : ``backward`` is asked for, and neither a parameter nor an input asks for a
-        gradient, or no output carries one.
-    NotImplementedError : an operation without a formula, such as a custom or quantised one,
-        or a product of sparse tensors. torch.utils.flop_counter.register_flop_formula
-        teaches it.
+    TypeError
+        If ``module`` is no torch module, or returns no tensor.
+    ValueError
+        If ``backward`` is asked for, and neither a parameter nor an input asks for a gradient, or
+        no output carries one; if a lazy layer of ``module`` has not seen its first batch.
+    NotImplementedError
+        For an operation without a formula, such as a custom or quantised one, a product of
+        sparse tensors, or a nested tensor among the inputs.
+        ``torch.utils.flop_counter.register_flop_formula`` teaches an operation.
     """
     import torch
     from torch.utils._pytree import tree_map_only

@@ -19,7 +19,20 @@ DTYPES = tuple(BITS)
 class Parameters:
     """The parameters of a transformer by part.
 
-    ``head`` is 0 where the output head is tied to the embedding.
+    Attributes
+    ----------
+    embedding : int
+        The vocabulary's matrix.
+    position : int
+        The table of learned positions; 0 where there is none.
+    attention : int
+        The matrices of all attention layers, with their biases.
+    mlp : int
+        The matrices of all MLPs, with their biases.
+    norm : int
+        Gains and biases of all norms.
+    head : int
+        The output head; 0 where it is tied to the embedding.
     """
 
     embedding: int
@@ -31,12 +44,12 @@ class Parameters:
 
     @property
     def total(self) -> int:
-        """All parameters, each shared one counted once: what ``numel`` adds up to."""
+        """All parameters, each shared one counted once, which is what ``numel`` adds up to."""
         return self.non_embedding + self.embedding + self.position + self.head
 
     @property
     def non_embedding(self) -> int:
-        """Parameters of the blocks and the norms: no vocabulary matrix, no positions.
+        """Parameters of the blocks and the norms, without vocabulary matrix and positions.
 
         Kaplan et al. (2020) use N in this sense, and leave out biases and norms too:
         see :func:`scaling_utils.counting.kaplan_parameters`.
@@ -51,9 +64,20 @@ def parameters(shape: Transformer) -> Parameters:
     Relative positions (Dai et al. 2019; Gopher and Chinchilla use them) add one
     ``d_model x d_attn`` matrix per layer, which is counted under ``attention``.
 
+    Parameters
+    ----------
+    shape : Transformer
+        The model.
+
+    Returns
+    -------
+    Parameters
+        Their number by part; ``total`` is the sum.
+
     Raises
     ------
-    TypeError : ``shape`` is no ``Transformer``.
+    TypeError
+        If ``shape`` is no ``Transformer``.
     """
     check_shape(shape)
     d, kv = shape.d_model, shape.n_kv_head * shape.d_head
@@ -80,8 +104,20 @@ def mlp_parameters(widths: Sequence[int], bias: bool = True) -> int:
 
     Parameters
     ----------
-    widths : at least two positive whole numbers, e.g. ``(64, 128, 10)``.
-    bias : whether each linear layer has one bias per output.
+    widths : sequence of int
+        At least two positive whole numbers, e.g. ``(64, 128, 10)``.
+    bias : bool
+        Whether each linear layer has one bias per output.
+
+    Returns
+    -------
+    int
+        Parameters.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there are fewer than two widths, or one that is not whole and positive.
     """
     widths = check_widths(widths)
     pairs = pairwise(widths)
@@ -104,7 +140,19 @@ def parameter_bytes(n: float, dtype: str = "fp32") -> float:
 
     Parameters
     ----------
-    n : number of values, at least 1.
-    dtype : "fp64", "fp32", "bf16", "fp16", "fp8", "int8" or "int4".
+    n : int
+        Number of values, at least 1.
+    dtype : {"fp64", "fp32", "bf16", "fp16", "fp8", "int8", "int4"}
+        Number format.
+
+    Returns
+    -------
+    float
+        Bytes; half ones occur with "int4".
+
+    Raises
+    ------
+    TypeError, ValueError
+        If n is not whole and positive, or the format unknown.
     """
     return whole("n", n) * BITS[member("dtype", dtype, BITS)] / 8

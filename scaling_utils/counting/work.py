@@ -19,7 +19,15 @@ from scaling_utils.shapes import Transformer, check_shape
 
 @dataclass(frozen=True)
 class Flops:
-    """FLOPs (work) of one forward pass and of the backward pass that follows it."""
+    """FLOPs (work) of one forward pass and of the backward pass that follows it.
+
+    Attributes
+    ----------
+    forward : int
+        FLOPs of the forward pass.
+    backward : int
+        FLOPs of the backward pass; 0 where it was not counted.
+    """
 
     forward: int
     backward: int
@@ -34,9 +42,18 @@ class Flops:
 class MatmulFlops:
     """FLOPs of a transformer's forward matrix multiplications by part, and what follows.
 
-    ``projections`` are the attention's linear layers, ``scores`` the two products that
-    grow with the square of the context, ``head`` the logits; ``tokens`` is the number of
-    tokens that were counted.
+    Attributes
+    ----------
+    projections : int
+        FLOPs of the attention's linear layers.
+    scores : int
+        FLOPs of the two products that grow with the square of the context.
+    mlp : int
+        FLOPs of the MLPs.
+    head : int
+        FLOPs of the logits.
+    tokens : int
+        Number of tokens that were counted.
     """
 
     projections: int
@@ -47,17 +64,17 @@ class MatmulFlops:
 
     @property
     def forward(self) -> int:
-        """The sum of the parts: one forward pass."""
+        """The sum of the parts, FLOPs of one forward pass."""
         return self.projections + self.scores + self.mlp + self.head
 
     @property
     def backward(self) -> int:
-        """Twice the forward pass: each product ``Y = X W`` needs ``dX`` and ``dW``."""
+        """Twice the forward pass, as each product ``Y = X W`` needs ``dX`` and ``dW``."""
         return 2 * self.forward
 
     @property
     def total(self) -> int:
-        """Forward and backward: the work of training on these tokens once."""
+        """Forward and backward, the FLOPs of training on these tokens once."""
         return self.forward + self.backward
 
     @property
@@ -73,19 +90,29 @@ def matmul_flops(shape: Transformer, context: int | None = None, batch: int = 1)
     because that is what an implementation without a causal kernel executes; a kernel
     that skips the masked half does half of ``scores``.
 
+    Source: summed over the module's products; equal to torch's FlopCounterMode.
+
     Parameters
     ----------
-    shape : the model.
-    context : tokens per sequence, at most ``shape.context``, which is the default.
-    batch : number of sequences.
+    shape : Transformer
+        The model; positions of any kind but "relative".
+    context : int, optional
+        Tokens per sequence, at most ``shape.context``, which is the default.
+    batch : int
+        Number of sequences, at least 1.
+
+    Returns
+    -------
+    MatmulFlops
+        FLOPs by part, of ``batch`` sequences.
 
     Raises
     ------
-    TypeError : ``shape`` is no ``Transformer``.
-    ValueError : ``context`` too long, or ``shape`` has relative positions, whose work
-        depends on the implementation.
-
-    Source: summed over the module's products; equal to torch's FlopCounterMode.
+    TypeError
+        If ``shape`` is no ``Transformer``, or a number is none.
+    ValueError
+        If ``context`` or ``batch`` is not whole and positive, ``context`` too long, or ``shape``
+        has relative positions, whose work depends on the implementation.
     """
     check_shape(shape)
     context = whole("context", shape.context if context is None else context)
@@ -117,8 +144,20 @@ def mlp_flops(widths: Sequence[int], batch: int = 1) -> Flops:
 
     Parameters
     ----------
-    widths : widths of the layers, input first, at least two.
-    batch : number of examples.
+    widths : sequence of int
+        Widths of the layers, input first, at least two.
+    batch : int
+        Number of examples, at least 1.
+
+    Returns
+    -------
+    Flops
+        Forward and backward, of all examples together.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there are fewer than two widths, or a number that is not whole and positive.
     """
     widths = check_widths(widths)
     batch = whole("batch", batch)

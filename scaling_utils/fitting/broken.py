@@ -58,14 +58,14 @@ def fit_broken_power_law(
     x : array, shape (rows,)
         Scale: parameters, tokens or FLOPs, in any unit.
     y : array, shape (rows,)
-        What follows the law. It need not fall.
-
+        What follows the law, above zero. It need not fall.
     delta : float
-        Log residuals within delta are squared, those beyond count by size.
+        Log residuals within delta are squared, those beyond count by size. Infinite by default:
+        least squares.
     weights : array, shape (rows,), optional
         How much each row counts, above zero: a row of weight 2 counts as two like it.
     fixed : dict of float, optional
-        "c0", "c", "d" or "f" held at a value.
+        "c0", "c", "d" or "f" held at a value where the search may go.
 
     Returns
     -------
@@ -77,8 +77,9 @@ def fit_broken_power_law(
     Raises
     ------
     TypeError, ValueError
-        If x or y are not positive, or x takes fewer than 7 distinct values: six would be
-        met exactly by any six numbers.
+        If x or y are not positive, an argument is out of range, or x takes no more distinct values
+        than there are free constants, of which there are six without ``fixed``: six would be met
+        exactly by any six numbers.
     """
     x, y = check_rows(x=x, y=y)
     weights = check_weights(weights, len(y))

@@ -52,6 +52,10 @@ def fit_coupled(
 ) -> Fit:
     """Fit L(N, D) = E + [(A/N^alpha)^q + (B/D^beta)^q]^(1/q); no start is needed.
 
+    Source of the objective: Hoffmann et al. (2022), https://arxiv.org/abs/2203.15556, Eq. 3. The
+    form joins their Eq. 2 (q = 1) and Kaplan et al. (2020), https://arxiv.org/abs/2001.08361,
+    Eq. 1.5 (E = 0, q = 1/beta). The optimum is sought from a grid over exponents and q.
+
     Parameters
     ----------
     N : array, shape (runs,)
@@ -64,11 +68,10 @@ def fit_coupled(
         Log residuals within delta are squared, those beyond count by size. 0 is least
         absolute deviations, ``numpy.inf`` least squares.
     q : float, optional
-        Held fixed where given: 1 is the additive law of ``fit_parametric``.
+        Held fixed where given, 0.02 to 1000: 1 is the additive law of ``fit_parametric``.
     E : float, optional
         Held fixed where given, at the known entropy of a source, say. Zero or above, and
         below every loss.
-
     weights : array, shape (runs,), optional
         How much each run counts, above zero: a run of weight 2 counts as two like it.
     fixed : dict of float, optional
@@ -87,11 +90,7 @@ def fit_coupled(
     TypeError, ValueError
         If the runs cannot determine the law, or an argument is out of range.
     FitError
-        If the best fit is not a law that falls with N and with D.
-
-    Source of the objective: Hoffmann et al. (2022), https://arxiv.org/abs/2203.15556, Eq. 3. The
-    form joins their Eq. 2 (q = 1) and Kaplan et al. (2020), https://arxiv.org/abs/2001.08361,
-    Eq. 1.5 (E = 0, q = 1/beta). The optimum is sought from a grid over exponents and q.
+        If the best fit is not a law that falls with N and with D; ``partial`` has what was found.
     """
     fixed = dict(fixed or {})
     fixed |= {name: value for name, value in (("q", q), ("E", E)) if value is not None}

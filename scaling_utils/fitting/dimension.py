@@ -15,9 +15,15 @@ class DimensionEstimate:
 
     Attributes
     ----------
-    dimension : the estimate. standard_error : as if all ratios were independent.
-    scale : mean distance to the second neighbour, in the unit of the points: the length on
-        which the dimension was measured. points : how many.
+    dimension : float
+        The estimate.
+    standard_error : float
+        As if all ratios were independent.
+    scale : float
+        Mean distance to the second neighbour, in the unit of the points: the length on which
+        the dimension was measured.
+    points : int
+        How many.
     """
 
     dimension: float
@@ -36,11 +42,19 @@ def two_nearest_neighbours(points) -> DimensionEstimate:
 
     Parameters
     ----------
-    points : array, shape (n, ambient), n at least 3, no two rows equal.
+    points : array, shape (n, ambient)
+        n is at least 3, and no two rows are equal.
+
+    Returns
+    -------
+    DimensionEstimate
+        The dimension, its standard error, and the length it holds for.
 
     Raises
     ------
-    TypeError, ValueError : fewer than three points; points that coincide; not finite.
+    TypeError, ValueError
+        For fewer than three points, points that coincide or form a lattice, or values that are
+        not finite.
     """
     from scipy.spatial import cKDTree
 

@@ -35,15 +35,19 @@ class EnvelopeFit(Fit):
     ----------
     C : array, shape (bins,)
         Work in FLOPs, evenly spaced in logarithm.
-    N, D : arrays, shape (bins,)
-        Parameters of the run with the least loss there, and its tokens.
+    N : array, shape (bins,)
+        Parameters of the run with the least loss there.
+    D : array, shape (bins,)
+        Its tokens.
     loss : array, shape (bins,)
         Its loss.
     bracketed : array of bool, shape (bins,)
         Whether a smaller and a larger size also reach that C. Where not, the best size may
         lie outside the sizes that were run; only bracketed bins enter the power laws.
-    size, tokens : Trend
-        N and D as power laws of C.
+    size : Trend
+        N as a power law of C.
+    tokens : Trend
+        D as a power law of C.
     standard_error : float
         Of the exponent of N, by leaving out one size at a time: neighbouring bins share
         their runs, so the errors of a straight line through them would be far too small. NaN
@@ -68,11 +72,11 @@ class EnvelopeFit(Fit):
 
     @cached_property
     def report(self) -> Report:
-        """How well the bracketed bins bear out the power law: see ``Report``."""
+        """How well the bracketed bins bear out the power law; see ``Report``."""
         return envelope_report(self)
 
     def predict(self, C):
-        """Return the best N at ``C``, in FLOPs, by the power law."""
+        """Return the best N at ``C``, in FLOPs (above zero, any shape), by the power law."""
         return self.size.at(C)
 
     def resample(self, by=None, n: int = 1000, seed: int = 0, *, strata=None, draws=None, check=0):
@@ -116,6 +120,8 @@ class EnvelopeFit(Fit):
 def fit_envelope(C, N, loss, D=None, *, bins: int = 100) -> Fit:
     """Find the best size at each amount of work and fit N = G C^a through them.
 
+    Source: Hoffmann et al. (2022), https://arxiv.org/abs/2203.15556, section 3.1.
+
     Parameters
     ----------
     C : array, shape (points,)
@@ -128,8 +134,8 @@ def fit_envelope(C, N, loss, D=None, *, bins: int = 100) -> Fit:
     D : array, shape (points,), optional
         Tokens seen; C / (6 N) if left out.
     bins : int
-        Values of C at which the curves are compared, evenly spaced in log C. Each curve is
-        interpolated there, linearly in log C.
+        Values of C at which the curves are compared, evenly spaced in log C, at least 2. Each
+        curve is interpolated there, linearly in log C.
 
     Returns
     -------
@@ -143,8 +149,6 @@ def fit_envelope(C, N, loss, D=None, *, bins: int = 100) -> Fit:
         If an argument is out of range, or there are fewer than three sizes.
     FitError
         If fewer than two sizes win a bracketed bin; ``partial`` has C, N, bracketed.
-
-    Source: Hoffmann et al. (2022), https://arxiv.org/abs/2203.15556, section 3.1.
     """
     if D is None:
         C, N, loss = check_rows(C=C, N=N, loss=loss)

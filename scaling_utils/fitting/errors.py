@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class FitError(RuntimeError):
-    """A fit that gave no usable law.
+    """A fit that gave no usable law; a RuntimeError.
 
     Attributes
     ----------

@@ -46,6 +46,8 @@ class Fit:
         Newton steps of the last stage, from the start that won.
     settings : dict
         The other arguments of the fit, with which the report fits again.
+    found : object or None
+        What the solver holds; not for users.
     """
 
     constants: ClassVar[tuple[str, ...]] = ()  # of the law, in the order of the solver's columns
@@ -72,7 +74,7 @@ class Fit:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The numbers that ``Resamples`` knows by name: the constants, and what follows."""
+        """The numbers that ``Resamples`` knows by name, the constants and what follows."""
         return self.constants
 
     @property
@@ -82,12 +84,16 @@ class Fit:
         return dict(zip(self.names, map(float, values), strict=True))
 
     def predict(self, *x):
-        """Return the law at ``x``, given as in the fit, without the last; any shapes."""
+        """Return the law at ``x``, given as in the fit, without the last; any shapes.
+
+        In the unit of what was fitted. TypeError or ValueError where an ``x`` is not above zero,
+        or the constants make no law.
+        """
         return self.law.loss(*x)
 
     @cached_property
     def report(self) -> Report:
-        """How well the rows bear out the law: see ``Report``."""
+        """How well the rows bear out the law; see ``Report``."""
         return make_report(self._evidence())
 
     def resample(
@@ -103,7 +109,7 @@ class Fit:
             errors; drawn one by one, each would count as new evidence. Resamples with fewer
             than three distinct groups are drawn again.
         n : int
-            Resamples.
+            Resamples, at least 2.
         seed : int
             Of numpy's default generator. The same seed gives the same result.
         strata : array, shape (rows,), optional
@@ -122,10 +128,14 @@ class Fit:
         Raises
         ------
         TypeError, ValueError
-            If an argument is out of range, or the rows are too few to resample.
+            If an argument is out of range, two of ``by``, ``strata`` and ``draws`` are given, or
+            the rows are too few to resample.
 
-        A FitWarning says how many resamples did not converge or ended above the fit from
-        scratch, where any did.
+        Warns
+        -----
+        FitWarning
+            Says how many resamples did not converge or ended above the fit from scratch, where
+            any did.
         """
         check, seed = whole("check", check, at_least=0), whole("seed", seed, at_least=0)
         rng = np.random.default_rng(seed)
@@ -204,7 +214,26 @@ class Fit:
 
 
 def bootstrap(fit: Fit, n: int = 4000, seed: int = 0, **how) -> Resamples:
-    """Refit ``n`` resamples of the fitted rows; ``how`` is what ``fit.resample`` takes."""
+    """Refit ``n`` resamples of the fitted rows: ``fit.resample``, as a function.
+
+    Parameters
+    ----------
+    fit : Fit
+        From any of the ``fit_*``.
+    n, seed : int
+        Resamples, at least 2, and the seed of their draws.
+    **how
+        ``by``, ``strata``, ``draws`` or ``check``, as ``Fit.resample`` takes them.
+
+    Returns
+    -------
+    Resamples
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``fit`` is no Fit, or as ``Fit.resample``.
+    """
     if not isinstance(fit, Fit):
         raise TypeError(f"fit must be a Fit, got {type(fit).__name__}")
     return fit.resample(n=n, seed=seed, **how)

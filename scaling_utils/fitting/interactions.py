@@ -15,13 +15,20 @@ class Interaction:
 
     Attributes
     ----------
-    N : array, shape (sizes,). D : array, shape (lengths,). Both rising.
+    N : array, shape (sizes,)
+        Sizes, rising.
+    D : array, shape (lengths,)
+        Tokens, rising.
     values : array, shape (sizes, lengths)
         What was analysed: loss, or log loss.
     residuals : array, shape (sizes, lengths)
         ``values`` less the best additive table f(N) + g(D), by least squares.
-    size_share, data_share, share : float
-        Parts of the variance of the table that f, g and neither can have. They add up to 1.
+    size_share : float
+        Part of the variance of the table that f can have.
+    data_share : float
+        The part that g can have.
+    share : float
+        The part that neither can have. The three add up to 1.
     """
 
     N: np.ndarray
@@ -40,8 +47,22 @@ class Interaction:
     def share_from_noise(self, se) -> float:
         """Return the share that independent errors of standard deviation ``se`` would give.
 
-        ``se`` is one number or a (sizes, lengths) table, in the unit of the values. Of the
-        errors' variance the part (1 - 1/sizes)(1 - 1/lengths) falls into the residuals.
+        Of the errors' variance the part (1 - 1/sizes)(1 - 1/lengths) falls into the residuals.
+
+        Parameters
+        ----------
+        se : float or array, shape (sizes, lengths)
+            In the unit of the values. Above zero.
+
+        Returns
+        -------
+        float
+            To be compared with ``share``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If se is not numeric, finite and above zero, or of another shape.
         """
         se = np.broadcast_to(positive_array("se", se), self.values.shape)
         kept = (1 - 1 / len(self.N)) * (1 - 1 / len(self.D))
@@ -69,6 +90,11 @@ def interaction(N, D, values) -> Interaction:
     TypeError, ValueError
         If a cell is missing or there twice, N or D take fewer than two values, or the values
         are all the same.
+
+    Returns
+    -------
+    Interaction
+        The three shares of the variance, and the residuals in the unit of the values.
     """
     N, D = positive_array("N", N, ndim=1), positive_array("D", D, ndim=1)
     values = finite_array("values", values, ndim=1)

@@ -38,8 +38,10 @@ class IsoFlopFit(Fit):
     ----------
     C : array, shape (budgets,)
         The budgets in FLOPs, rising.
-    N, D : arrays, shape (budgets,)
-        Best parameters, and tokens C / (6 N); NaN where a parabola has no bottom.
+    N : array, shape (budgets,)
+        Best parameters; NaN where a parabola has no bottom.
+    D : array, shape (budgets,)
+        Tokens C / (6 N); NaN there too.
     loss : array, shape (budgets,)
         Loss at the best size.
     bracketed : array of bool, shape (budgets,)
@@ -47,8 +49,10 @@ class IsoFlopFit(Fit):
         these budgets enter the power laws.
     runs : array of int, shape (budgets,)
         Runs at each budget.
-    size, tokens : Trend
-        N and D as power laws of C.
+    size : Trend
+        N as a power law of C.
+    tokens : Trend
+        D as a power law of C.
     standard_error : float
         Of the exponent of N, and of D, by least squares in logarithms; NaN with two budgets.
     """
@@ -74,11 +78,11 @@ class IsoFlopFit(Fit):
 
     @property
     def minimum(self) -> str:
-        """How the bottom of a valley was found: "parabola" or "least"."""
+        """How the bottom of a valley was found, "parabola" or "least"."""
         return self.settings["minimum"]
 
     def predict(self, C):
-        """Return the best N at ``C``, in FLOPs, by the power law."""
+        """Return the best N at ``C``, in FLOPs (above zero, any shape), by the power law."""
         return self.size.at(C)
 
     def resample(self, by=None, n: int = 1000, seed: int = 0, *, strata=None, draws=None, check=0):
@@ -135,6 +139,8 @@ def fit_isoflop(
 ) -> Fit:
     """Find the best size at each budget and fit N = G C^a through them.
 
+    Source: Hoffmann et al. (2022), https://arxiv.org/abs/2203.15556, section 3.2.
+
     Parameters
     ----------
     C : array, shape (runs,)
@@ -146,8 +152,8 @@ def fit_isoflop(
     minimum : {"parabola", "least"}
         The bottom of a parabola in log N, or the run with the least loss.
     tolerance : float
-        Runs whose C exceeds the least of a group by at most this share are one budget.
-
+        Runs whose C exceeds the least of a group by at most this share are one budget. Zero or
+        above, below 1.
     weights : array, shape (runs,), optional
         How much each run counts in its parabola, above zero.
 
@@ -165,8 +171,6 @@ def fit_isoflop(
         for all of them.
     FitError
         If fewer than two budgets bracket their best size; ``partial`` has C, N, bracketed.
-
-    Source: Hoffmann et al. (2022), https://arxiv.org/abs/2203.15556, section 3.2.
     """
     C, N, loss = check_rows(C=C, N=N, loss=loss)
     weights = check_weights(weights, len(loss))

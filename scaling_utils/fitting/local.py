@@ -19,20 +19,23 @@ def local_exponents(x, y, apart: int = 1) -> np.ndarray:
 
     Parameters
     ----------
-    x : array, shape (points,). Size or tokens, rising.
-    y : array, shape (points,) or (points, columns). Losses; NaN where there was no run.
-    apart : the middle point is so many places from each of the two others.
+    x : array, shape (points,)
+        Size or tokens, rising. Above zero.
+    y : array, shape (points,) or (points, columns)
+        Losses; NaN where there was no run.
+    apart : int
+        The middle point is so many places from each of the two others. At least 1.
 
     Returns
     -------
     array, shape (points - 2 apart,) or (points - 2 apart, columns)
         NaN where y does not fall from each point to the next, where a run is missing, and where
-        no exponent between 0 and 10 does it.
+        no exponent between 1e-6 and 10 does it.
 
     Raises
     ------
     TypeError, ValueError
-        If x does not rise, is no longer than 2 apart, or does not fit y.
+        If x is not above zero, does not rise, is no longer than 2 apart, or does not fit y.
     """
     x, apart = positive_array("x", x, ndim=1), whole("apart", apart)
     y = np.asarray(y, dtype=float)
@@ -82,7 +85,8 @@ def contrasts(values, rows: int = 1, columns: int = 1) -> np.ndarray:
     ----------
     values : array, shape (sizes, lengths)
         Losses, sizes and lengths rising; NaN where there was no run.
-    rows, columns : a block reaches over so many steps of size and of length.
+    rows, columns : int
+        A block reaches over so many steps of size and of length. At least 1.
 
     Returns
     -------
@@ -92,7 +96,7 @@ def contrasts(values, rows: int = 1, columns: int = 1) -> np.ndarray:
     Raises
     ------
     TypeError, ValueError
-        If the table is too small for one block.
+        If the table is too small for one block, or a number of steps not whole and positive.
     """
     values = np.asarray(values, dtype=float)
     rows, columns = whole("rows", rows), whole("columns", columns)

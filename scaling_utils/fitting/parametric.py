@@ -70,6 +70,9 @@ def fit_parametric(
 ) -> Fit:
     """Fit L(N, D) = E + A/N^alpha + B/D^beta; no start is needed.
 
+    Source: Hoffmann et al. (2022), https://arxiv.org/abs/2203.15556, Eq. 3. The optimum is
+    sought from a grid over the exponents, by damped Newton steps.
+
     Parameters
     ----------
     N : array, shape (runs,)
@@ -101,10 +104,7 @@ def fit_parametric(
     TypeError, ValueError
         If the runs cannot determine the law, or an argument is out of range.
     FitError
-        If no start leads to finite positive coefficients; ``partial`` has what was found.
-
-    Source: Hoffmann et al. (2022), https://arxiv.org/abs/2203.15556, Eq. 3. The optimum is
-    sought from a grid over the exponents, by damped Newton steps.
+        If the best fit is not a law that falls with N and with D; ``partial`` has what was found.
     """
     fixed, tie = dict(fixed or {}), tuple(tie)
     N, D, loss = check_runs(N, D, loss, len(PARAMETERS) - len(fixed) - max(0, len(tie) - 1))

@@ -22,7 +22,7 @@ class PowerLawFit(Fit):
 
     @property
     def a(self) -> float:
-        """Prefactor: the power term at x = 1, in the unit of y."""
+        """Prefactor, the power term at x = 1, in the unit of y."""
         return float(self._columns[1])
 
     @property
@@ -32,7 +32,7 @@ class PowerLawFit(Fit):
 
     @property
     def c(self) -> float:
-        """Offset, in the unit of y: fitted, or as it was given."""
+        """Offset, in the unit of y, fitted or as it was given."""
         return float(self._columns[0])
 
     @property
@@ -41,7 +41,23 @@ class PowerLawFit(Fit):
         return self.found.model.offset is None
 
     def predict(self, x):
-        """Return c + a x^-b at ``x`` (positive, any shape), in the unit of y."""
+        """Return c + a x^-b.
+
+        Parameters
+        ----------
+        x : float or array
+            Any shape, in the unit of the fit. Above zero.
+
+        Returns
+        -------
+        float or array
+            In the unit of y.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If x is not numeric, finite and above zero.
+        """
         return (self.c + self.a * positive_array("x", x) ** -self.b)[()]
 
     @property
@@ -86,7 +102,7 @@ def fit_power_law(
     x : array, shape (rows,)
         Scale: parameters, tokens or FLOPs, in any unit.
     y : array, shape (rows,)
-        What follows the law: a loss in nats per token, an error rate, an optimal size.
+        What follows the law, above zero: a loss in nats per token, an error rate, an optimal size.
     offset : bool or float
         True fits c, which is then zero or above; False holds it at 0; a number holds it there.
     method : {"log", "nls", "huber"}
@@ -98,7 +114,7 @@ def fit_power_law(
     weights : array, shape (rows,), optional
         How much each row counts, above zero: a row of weight 2 counts as two like it.
     fixed : dict of float, optional
-        "a" or "b" held at a value; ``offset`` holds c.
+        "a" (above zero) or "b" held at a value; ``offset`` holds c.
 
     Returns
     -------

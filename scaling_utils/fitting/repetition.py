@@ -142,6 +142,9 @@ def fit_repetition(
 ) -> Fit:
     """Fit R_D* and R_N* with the law for fresh data held fixed.
 
+    Source: Muennighoff et al. (2023), https://arxiv.org/abs/2305.16264, Eqs. 5 and 6, App. A. Both
+    constants are sought from a grid over [0.02, 2000].
+
     Parameters
     ----------
     law : ParametricLaw
@@ -155,7 +158,7 @@ def fit_repetition(
     weights : array, shape (runs,), optional
         How much each run counts, above zero: a run of weight 2 counts as two like it.
     fixed : dict of float, optional
-        "R_D_star" or "R_N_star" held at a value.
+        "R_D_star" or "R_N_star" held at a value, 0.02 to 2000.
     tie : tuple of str, optional
         ``("R_D_star", "R_N_star")`` makes them equal.
 
@@ -168,11 +171,10 @@ def fit_repetition(
 
     Raises
     ------
-    TypeError, ValueError
+    TypeError
+        If law is no ParametricLaw, or an argument is not numeric.
+    ValueError
         If an argument is out of range, or no run repeats its data.
-
-    Source: Muennighoff et al. (2023), https://arxiv.org/abs/2305.16264, Eqs. 5 and 6, App. A. Both
-    constants are sought from a grid over [0.02, 2000].
     """
     if not isinstance(law, ParametricLaw):
         raise TypeError(f"law must be a ParametricLaw, got {type(law).__name__}")

@@ -28,10 +28,18 @@ class Report:
 
     Attributes
     ----------
-    rows, free, degrees_of_freedom : int
-        Rows, constants fitted to them, and the difference.
-    residual_rms, residual_median, residual_max : float
-        Of the sizes of the residuals.
+    rows : int
+        Rows that were fitted.
+    free : int
+        Constants fitted to them.
+    degrees_of_freedom : int
+        The difference.
+    residual_rms : float
+        Root mean square of the sizes of the residuals.
+    residual_median : float
+        Their median.
+    residual_max : float
+        The largest of them.
     scale : str
         "log": residuals are of the logarithm, so that 0.01 is one per cent. "value": in the
         unit of what was fitted.
@@ -76,7 +84,13 @@ class Report:
         return not self.doubts
 
     def as_dict(self) -> dict:
-        """Return the report ready for JSON: what is not finite becomes None."""
+        """Return the report ready for JSON.
+
+        Returns
+        -------
+        dict
+            The attributes by name, and ``trusted``; what is not finite becomes None.
+        """
         law = self.without_far
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
         plain["without_far"] = None if law is None else constants_of(law)

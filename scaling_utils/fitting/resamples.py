@@ -44,9 +44,10 @@ class Resamples:
         How rows were drawn: "case", "stratified", "groups" or "given".
     seed : int or None
         Of the draws; None where the rows were given.
-    checked, missed : int
-        Resamples also fitted from scratch, and how many of these then ended lower by more
-        than a millionth. (The lower fit is kept.)
+    checked : int
+        Resamples also fitted from scratch.
+    missed : int
+        How many of these then ended lower by more than a millionth. (The lower fit is kept.)
     redrawn : int
         Draws with too few distinct rows or groups, which were drawn again.
     group_of : array, shape (rows,), or None
@@ -83,17 +84,46 @@ class Resamples:
         return np.array([law is not None for law in self.laws])
 
     def values(self, what: str | Callable) -> np.ndarray:
-        """Return a quantity in each resample, shape (resamples, ...).
+        """Return a quantity in each resample.
 
-        ``what`` is one of ``names``, or a function of the law that returns a number or an
-        array: ``lambda law: law.optimal(1e21).N``. NaN where a resample has no law.
+        Parameters
+        ----------
+        what : str or callable
+            One of ``names``, or a function of the law that returns a number or an array:
+            ``lambda law: law.optimal(1e21).N``.
+
+        Returns
+        -------
+        array, shape (resamples, ...)
+            In the unit of the quantity; NaN where a resample has no law.
+
+        Raises
+        ------
+        ValueError
+            For a name that the fit does not know.
         """
         if isinstance(what, str):
             return self.samples[:, self.names.index(member("what", what, self.names))]
         return _values(what, self.laws)
 
     def se(self, what: str | Callable) -> float | np.ndarray:
-        """Return the standard deviation over resamples (n - 1 in the denominator)."""
+        """Return the standard deviation over resamples (n - 1 in the denominator).
+
+        Parameters
+        ----------
+        what : str or callable
+            As for :meth:`values`.
+
+        Returns
+        -------
+        float or array
+            In the unit of the quantity; NaN where a resample has no law.
+
+        Raises
+        ------
+        ValueError
+            For a name that the fit does not know.
+        """
         return self.values(what).std(axis=0, ddof=1)[()]
 
     def interval(
@@ -101,26 +131,41 @@ class Resamples:
     ) -> tuple | None:
         """Return the interval of a quantity, low and high.
 
-        ``what`` is as for ``values``; where it gives arrays, low and high are arrays, NaN where
-        there is no interval.
-
-        ``level`` is the nominal coverage, between 0 and 1; it needs 2 / (1 - level) resamples or
-        more, 40 for 95 %, and ValueError says so. "percentile" takes quantiles of
-        the resamples, "bca" corrects them for bias and for an error that changes with the
-        estimate, and "basic" mirrors them at the estimate. On synthetic tables of 60 and 240
-        runs, nominal 95 % intervals covered the truth in 95 to 99 % of tables ("percentile"), 93
-        to 97 % ("bca") and 80 to 94 % ("basic", which takes no account of how lopsided the
-        prefactors are). On 400 tables as IsoFLOP studies have them, six budgets of ten sizes
-        with 2 % of noise, "percentile" covered in 96 to 98 %, "bca" in 93 to 95 %, so short of
-        its promise for some quantities, and "basic" in 70 to 91 %, each known to about 1 %.
-        benchmarks/coverage.py prints both tables.
+        On synthetic tables of 60 and 240 runs, nominal 95 % intervals covered the truth in 95 to
+        99 % of tables ("percentile"), 93 to 97 % ("bca") and 80 to 94 % ("basic", which takes no
+        account of how lopsided the prefactors are). On 400 tables as IsoFLOP studies have them, six
+        budgets of ten sizes with 2 % of noise, "percentile" covered in 96 to 98 %, "bca" in 93 to
+        95 %, so short of its promise for some quantities, and "basic" in 70 to 91 %, each known to
+        about 1 %. benchmarks/coverage.py prints both tables.
 
         A resample without a value, because it has no law or its constants are beyond all
-        numbers, could lie anywhere, and counts against both bounds. Where that leaves a bound
-        without a number the interval is None; ``notes`` says how many there are.
+        numbers, could lie anywhere, and counts against both bounds.
 
         Rows that were drawn one by one count as independent. Where they are not, as with
         checkpoints of one run, the intervals are too narrow: draw whole groups, ``by=``.
+
+        Parameters
+        ----------
+        what : str or callable
+            As for :meth:`values`.
+        level : float
+            Nominal coverage, between 0 and 1; it needs 2 / (1 - level) resamples or more, 40 for
+            95 %.
+        method : {"percentile", "bca", "basic"}
+            "percentile" takes quantiles of the resamples, "bca" corrects them for bias and for an
+            error that changes with the estimate, and "basic" mirrors them at the estimate.
+
+        Returns
+        -------
+        tuple of (low, high), or None
+            In the unit of the quantity. None where resamples without a value leave a bound without
+            a number; ``notes`` says how many there are. Where ``what`` gives arrays, low and high
+            are arrays, NaN where there is no interval.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a name or the method is unknown, or the level out of range or too near 1.
         """
         member("method", method, METHODS)
         values = self.values(what)
@@ -183,7 +228,26 @@ class Resamples:
         return tuple(said)
 
     def as_dict(self, level: float = 0.95, method: str = "percentile") -> dict:
-        """Return the intervals and how they were reached, ready for JSON."""
+        """Return the intervals and how they were reached, ready for JSON.
+
+        Parameters
+        ----------
+        level : float
+            Nominal coverage, as for :meth:`interval`.
+        method : {"percentile", "bca", "basic"}
+            As for :meth:`interval`.
+
+        Returns
+        -------
+        dict
+            Intervals of all ``names``, shares and counts of resamples, and ``notes``; what is not
+            finite is None.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :meth:`interval`.
+        """
         return plain_numbers(
             {
                 "n": self.n,

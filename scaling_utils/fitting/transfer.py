@@ -36,15 +36,24 @@ def effective_data(D, loss, reached) -> np.ndarray:
 
     Parameters
     ----------
-    D : data of the runs from scratch, any unit, shape (runs,), at least two sizes, all different.
-    loss : their losses, shape (runs,). Where a longer run has a higher loss, which only noise
-        or bad tuning can do, it counts with the loss of the shorter one.
-    reached : losses after fine-tuning, any shape, same unit as ``loss``.
+    D : array, shape (runs,)
+        Data of the runs from scratch, any unit, at least two sizes, all different.
+    loss : array, shape (runs,)
+        Their losses. Where a longer run has a higher loss, which only noise or bad tuning can
+        do, it counts with the loss of the shorter one.
+    reached : float or array, any shape
+        Losses after fine-tuning, in the unit of ``loss``.
+
+    Returns
+    -------
+    array, of the shape of ``reached``
+        In the unit of ``D``.
 
     Raises
     ------
-    TypeError, ValueError : a value that is not finite, a D that is not positive, lengths that
-        differ, fewer than two sizes, or two equal ones.
+    TypeError, ValueError
+        For a value that is not finite, a D that is not positive, lengths that differ, fewer
+        than two sizes, or two equal ones.
     """
     D, loss = positive_array("D", D, ndim=1), finite_array("loss", loss, ndim=1)
     same_length(D=D, loss=loss)
@@ -124,7 +133,23 @@ class TransferFit(Fit):
         return float(np.sqrt(np.mean(self.residuals**2)) / np.log(10))
 
     def predict(self, D_F, N) -> np.ndarray:
-        """Return D_T, in the unit of the data, at D_F and N (positive, shapes that broadcast)."""
+        """Return D_T, the data that pre-training is worth.
+
+        Parameters
+        ----------
+        D_F, N : float or array
+            Target data, and parameters, as in the fit; the two broadcast. Above zero.
+
+        Returns
+        -------
+        float or array
+            In the unit of the data.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If D_F or N is not numeric, finite and above zero.
+        """
         D_F, N = positive_array("D_F", D_F), positive_array("N", N)
         return (self.k * D_F**self.alpha * N**self.beta)[()]
 
@@ -149,18 +174,38 @@ def fit_transfer(
 ) -> Fit:
     """Fit D_T = k D_F^alpha N^beta, by least squares in logarithms unless delta is given.
 
+    The form is Eq. 1.1 of Hernandez et al. (2021), https://arxiv.org/abs/2102.01293.
+
     Parameters
     ----------
-    D_F : target data. N : parameters. D_T : data transferred, same unit as D_F. All positive,
-        shape (cells,).
-    delta : log residuals within delta are squared, those beyond count by size.
-    weights : how much each cell counts, above zero, shape (cells,).
-    fixed : "alpha" or "beta" held at a value.
+    D_F : array, shape (cells,)
+        Target data, in any unit. Above zero.
+    N : array, shape (cells,)
+        Parameters. Above zero.
+    D_T : array, shape (cells,)
+        Data transferred, in the unit of ``D_F``. Above zero.
+    delta : float
+        Log residuals within delta are squared, those beyond count by size. 0 is least absolute
+        deviations, infinity (the default) least squares.
+    weights : array, shape (cells,), optional
+        How much each cell counts, above zero.
+    fixed : dict of float, optional
+        "k" (above zero), "alpha" or "beta" held at a value.
+
+    Returns
+    -------
+    Fit
+        Of a ``TransferLaw``, with the constants as attributes ``k``, ``alpha`` and ``beta``.
+        ``law`` raises ValueError where an exponent is not above zero; ``predict`` works there
+        too. With a FitWarning where it cannot be relied on.
 
     Raises
     ------
-    TypeError, ValueError : a value that is not positive and finite, or lengths that differ.
-    FitError : fewer cells than constants, or cells that cannot tell alpha from beta.
+    TypeError, ValueError
+        For a value that is not positive and finite, lengths that differ, or a constant in
+        ``fixed`` that the law does not have.
+    FitError
+        For fewer cells than constants, or cells that cannot tell alpha from beta.
     """
     D_F, N, D_T = check_rows(D_F=D_F, N=N, D_T=D_T)
     weights = check_weights(weights, len(D_T))

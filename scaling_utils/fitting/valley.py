@@ -18,10 +18,12 @@ class IsoFlopBias:
 
     Attributes
     ----------
-    exponent, true_exponent : float
-        a from the parabolas, and of the law.
+    exponent : float
+        a, with N growing as C^a, from the parabolas.
+    true_exponent : float
+        a of the law.
     size_ratio : array, shape (budgets,)
-        Best size from the parabola over the law's own, at each budget.
+        Best size from the parabola over the law's own, by rising budget.
     """
 
     exponent: float
@@ -44,13 +46,30 @@ def isoflop_bias(
     law : ParametricLaw
         The truth.
     C : array, shape (budgets,)
-        Budgets in FLOPs, at least two.
+        Budgets in FLOPs, at least two, all different.
     width : float
         Largest size of a grid over its smallest; above 1.
     centre : float or array, shape (budgets,)
-        Middle of each grid, over the law's best size there.
+        Middle of each grid, over the law's best size there. Above zero.
     points : int
         Sizes per budget, evenly spaced in log N; at least 3.
+
+    Returns
+    -------
+    IsoFlopBias
+        Exponents, and sizes as multiples of the law's own.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range, or ``centre`` has another shape than ``C``.
+    FitError
+        If fewer than two budgets bracket the bottom of their parabola.
+
+    Warns
+    -----
+    FitWarning
+        Names the budgets that do not, where two or more others do.
     """
     C = positive_array("C", C, ndim=1)
     width = number("width", width, above=1)

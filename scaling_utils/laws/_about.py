@@ -28,7 +28,7 @@ class About:
 
 
 class UnreachableLoss(ValueError):
-    """The asked loss lies outside what the law can give.
+    """The asked loss lies outside what the law can give; a ValueError.
 
     Attributes
     ----------

@@ -37,6 +37,8 @@ class CoupledLaw:
         B / D^beta is what D tokens leave to an endless model. Above zero.
     q : float
         How strongly the larger of the two decides. Above zero.
+    about : About, optional
+        Source, units and domain.
 
     Raises
     ------
@@ -59,19 +61,54 @@ class CoupledLaw:
 
     @classmethod
     def from_kaplan(cls, law: KaplanJoint) -> CoupledLaw:
-        """Return Kaplan's Eq. 1.5 in this form: the same losses, other names."""
+        """Return Kaplan's Eq. 1.5 in this form: the same losses, other names.
+
+        Parameters
+        ----------
+        law : KaplanJoint
+            The law in its printed form; its ``about`` is kept.
+
+        Returns
+        -------
+        CoupledLaw
+            With E = 0 and q = 1 / alpha_D.
+        """
         A, B = law.N_c**law.alpha_N, law.D_c**law.alpha_D
         return cls(0.0, A, B, law.alpha_N, law.alpha_D, 1 / law.alpha_D, about=law.about)
 
     @classmethod
     def from_additive(cls, law: ParametricLaw) -> CoupledLaw:
-        """Return the additive law in this form, q = 1."""
+        """Return the additive law in this form.
+
+        Parameters
+        ----------
+        law : ParametricLaw
+            The additive law; its ``about`` is kept.
+
+        Returns
+        -------
+        CoupledLaw
+            With q = 1.
+        """
         return cls(law.E, law.A, law.B, law.alpha, law.beta, 1.0, about=law.about)
 
     def loss(self, N, D):
-        """Predicted loss at ``N`` parameters and ``D`` tokens; the two broadcast.
+        """Return the predicted loss.
 
-        Raises ValueError for sizes or tokens that are not positive and finite.
+        Parameters
+        ----------
+        N, D : float or array
+            Parameters and tokens; the two broadcast. Above zero.
+
+        Returns
+        -------
+        float or array
+            Nats per token.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If N or D is not numeric, finite and above zero.
         """
         N, D = positive_array("N", N), positive_array("D", D)
         size = np.log(self.A) - self.alpha * np.log(N)
@@ -81,20 +118,35 @@ class CoupledLaw:
 
     @property
     def a(self) -> float:
-        """Exponent of the optimal size, N_opt ~ C^a: beta / (alpha + beta), whatever q is."""
+        """Exponent of the optimal size, N_opt ~ C^a, is beta / (alpha + beta) whatever q is."""
         return self.beta / (self.alpha + self.beta)
 
     @property
     def G(self) -> float:
-        """Coefficient of the frontier: N_opt = G (C/6)^a and D_opt = (C/6)^(1-a) / G."""
+        """Coefficient of the frontier, N_opt = G (C/6)^a and D_opt = (C/6)^(1-a) / G."""
         ratio = (self.alpha / self.beta) ** (1 / self.q) * self.A / self.B
         return float(ratio ** (1 / (self.alpha + self.beta)))
 
     def optimal(self, C) -> Allocation:
-        """The split of ``C`` = 6 N D FLOPs that gives the lowest loss; C may be an array.
+        """Return the split of a budget that gives the lowest loss.
 
         There alpha (A / N^alpha)^q = beta (B / D^beta)^q: the derivative of the bracket along
         log N at fixed N D is zero.
+
+        Parameters
+        ----------
+        C : float or array
+            Training work in FLOPs, C = 6 N D. Above zero.
+
+        Returns
+        -------
+        Allocation
+            Its fields have the shape of ``C``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If C is not numeric, finite and above zero.
         """
         C = positive_array("C", C)[()]
         work = C / TRAINING_FLOPS

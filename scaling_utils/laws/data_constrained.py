@@ -26,6 +26,8 @@ class DataConstrainedLaw:
     with R_D = D / U - 1 repetitions (Eq. 5). N' has the same form, with the size
     that the unique data can make use of, U_N = min(N, N_opt(U)), in the place of U.
 
+    Source: Muennighoff et al. (2023), https://arxiv.org/abs/2305.16264.
+
     Parameters
     ----------
     law : ParametricLaw
@@ -33,6 +35,13 @@ class DataConstrainedLaw:
     R_D_star, R_N_star : float
         Repetitions after which the worth of another pass, or of excess parameters, has
         fallen to 1/e of the first. Above zero.
+    about : About, optional
+        Source, units and domain.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If R_D_star or R_N_star is not finite and above zero.
     """
 
     law: ParametricLaw
@@ -45,31 +54,109 @@ class DataConstrainedLaw:
         number("R_N_star", self.R_N_star, above=0)
 
     def effective_data(self, D, U):
-        """Unique tokens that are worth as much as ``D`` tokens drawn from ``U`` unique ones."""
+        """Return the unique tokens that are worth as much as ``D`` tokens drawn from ``U`` (Eq. 5).
+
+        Parameters
+        ----------
+        D, U : float or array
+            Tokens seen and unique tokens; the two broadcast. Above zero.
+
+        Returns
+        -------
+        float or array
+            Tokens. Where D is below U it is D.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If D or U is not numeric, finite and above zero.
+        """
         D, U = positive_array("D", D), positive_array("U", U)
         return _saturating(D, U, self.R_D_star)[()]
 
     def effective_epochs(self, epochs):
-        """Passes over fresh data that are worth as much as ``epochs`` passes over the same."""
+        """Return the passes over fresh data worth as much as ``epochs`` passes over the same.
+
+        Parameters
+        ----------
+        epochs : float or array
+            Passes. Above zero.
+
+        Returns
+        -------
+        float or array
+            Passes.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If epochs is not numeric, finite and above zero; the message calls it D.
+        """
         return self.effective_data(epochs, 1.0)
 
     def effective_size(self, N, U):
-        """Parameters that are worth as much as ``N`` when only ``U`` unique tokens exist."""
+        """Return the parameters worth as much as ``N`` when only ``U`` unique tokens exist.
+
+        Parameters
+        ----------
+        N, U : float or array
+            Parameters and unique tokens; the two broadcast. Above zero.
+
+        Returns
+        -------
+        float or array
+            Parameters. Where N is below N_opt(U) it is N.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If N or U is not numeric, finite and above zero.
+        """
         N, U = positive_array("N", N), positive_array("U", U)
         usable = np.minimum(N, self.law.optimal_for_tokens(U).N)
         return _saturating(N, usable, self.R_N_star)[()]
 
     def loss(self, N, D, U):
-        """Predicted loss of ``N`` parameters on ``D`` tokens, ``U`` of them unique.
+        """Return the predicted loss. Where D is below U all tokens are seen at most once.
 
-        All broadcast; parameters and tokens; nats per token. Where D is below U all
-        tokens are seen at most once.
+        Parameters
+        ----------
+        N, D, U : float or array
+            Parameters, tokens, and how many of the tokens are unique; all broadcast. Above zero.
+
+        Returns
+        -------
+        float or array
+            Nats per token.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not numeric, finite and above zero.
         """
         unique = np.minimum(positive_array("D", D), positive_array("U", U))
         return self.law.loss(self.effective_size(N, unique), self.effective_data(D, unique))
 
     def optimal(self, C: float, U: float) -> Allocation:
-        """The best split of ``C`` = 6 N D FLOPs when ``U`` unique tokens exist (numeric)."""
+        """Return the best split of a budget when ``U`` unique tokens exist, found numerically.
+
+        Parameters
+        ----------
+        C : float
+            Training work in FLOPs, C = 6 N D. Above zero.
+        U : float
+            Unique tokens. Above zero.
+
+        Returns
+        -------
+        Allocation
+            Parameters, tokens (repeats counted), FLOPs and nats per token.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If C or U is not a single finite number above zero.
+        """
         from scipy.optimize import minimize_scalar  # slow to import, and only needed here
 
         C, U = number("C", C, above=0), number("U", U, above=0)

@@ -14,7 +14,7 @@ _NOTE = "no law printed for compute or allocation where the field is None"
 
 @dataclass(frozen=True)
 class DomainLaws:
-    """One row of Table 1.
+    """One row of Table 1 of Henighan et al. (2020), https://arxiv.org/abs/2010.14701.
 
     Attributes
     ----------
@@ -23,9 +23,11 @@ class DomainLaws:
     size : PowerLaw
         L(N) in nats per token, N in parameters without embeddings.
     compute : PowerLaw or None
-        L(C) with C in PF-days.
+        L(C) in nats per token, with C in PF-days; None where none is printed.
     allocation : Trend or None
-        N_opt(C) = (C / C_0)^b with C in PF-days.
+        N_opt(C) = (C / C_0)^b with C in PF-days; None where none is printed.
+    about : About, optional
+        Source, units and domain.
     """
 
     domain: str

@@ -37,10 +37,14 @@ class Fact:
 
     Attributes
     ----------
-    id, quantity, unit, citation, note : str
-        What it is and who prints it.
+    id : str
+        Its name, as :func:`get` takes it.
+    quantity : str
+        What it is.
     value : float, list or dict
         The figure as printed; a list or a dict where a source prints several together.
+    unit : str
+        Of the value.
     inputs : mapping
         Arguments of the check.
     formula : str
@@ -49,8 +53,12 @@ class Fact:
         Name of the function that recomputes it.
     tolerance : str
         "exact", "2 %", "abs 0.05", or "inside" where the value is an interval.
+    citation : str
+        Who prints it, and where.
     certainty : str
         One of :data:`CERTAINTY`.
+    note : str
+        What to watch out for; may be empty.
     """
 
     id: str
@@ -66,9 +74,22 @@ class Fact:
     note: str = ""
 
     def agrees(self, computed) -> bool:
-        """Whether ``computed``, of the same form as ``value``, lies within the tolerance.
+        """Say whether a computed figure lies within the tolerance.
 
-        Raises ValueError where the forms differ (other keys, another length).
+        Parameters
+        ----------
+        computed : float, list or dict
+            Of the same form as ``value``; a number where the tolerance is "inside".
+
+        Returns
+        -------
+        bool
+            Where there are several numbers, whether all of them do.
+
+        Raises
+        ------
+        ValueError
+            If the forms differ (other keys, another length), or the tolerance cannot be read.
         """
         if self.tolerance == "inside":
             low, high = self.value
@@ -99,7 +120,18 @@ def _pairs(printed, got) -> list[tuple[float, float]]:
 
 @cache
 def numbers() -> Mapping[str, Fact]:
-    """All published figures by id; raises ValueError where an id stands twice."""
+    """Return all published figures.
+
+    Returns
+    -------
+    mapping of str to Fact
+        By id; read only.
+
+    Raises
+    ------
+    ValueError
+        If an id stands twice in the table.
+    """
     path = files("scaling_utils").joinpath("data", "published_numbers.csv")
     facts: dict[str, Fact] = {}
     with path.open(encoding="utf-8", newline="") as stream:
@@ -118,7 +150,22 @@ def _fact(row: dict[str, str]) -> Fact:
 
 
 def get(id: str) -> Fact:
-    """The figure called ``id``; raises ValueError for an unknown one."""
+    """Return the figure called ``id``.
+
+    Parameters
+    ----------
+    id : str
+        As in the first column of the table: "muen.fig1b".
+
+    Returns
+    -------
+    Fact
+
+    Raises
+    ------
+    ValueError
+        For an unknown id; the message lists those that begin alike.
+    """
     if id not in numbers():
         start = str(id).partition(".")[0]
         near = [known for known in numbers() if known.startswith(f"{start}.")]

@@ -61,6 +61,8 @@ def _plain(value):
 class ParametricLaw:
     """L(N, D) = E + A / N^alpha + B / D^beta.
 
+    Source: Hoffmann et al. (2022), https://arxiv.org/abs/2203.15556, Eq. 2.
+
     Parameters
     ----------
     E : float
@@ -74,10 +76,16 @@ class ParametricLaw:
 
     Raises
     ------
-    ValueError
-        If a coefficient is not finite or out of its range.
+    TypeError, ValueError
+        If a coefficient is not finite or out of its range. The methods raise the same for
+        arguments that are not numeric, finite and above zero (``inference_tokens``: zero or
+        above), and UnreachableLoss, a ValueError, where they say so.
 
-    Source: Hoffmann et al. (2022), https://arxiv.org/abs/2203.15556, Eq. 2.
+    Notes
+    -----
+    N is in parameters, D in tokens, C in FLOPs and a loss in nats per token, all as numbers or
+    as arrays that broadcast unless a method says "a single number". The fields of an
+    :class:`Allocation` have the shape of what was given.
     """
 
     E: float
@@ -93,9 +101,17 @@ class ParametricLaw:
             number(name, getattr(self, name), above=0)
 
     def loss(self, N, D):
-        """Predicted loss at ``N`` parameters and ``D`` tokens; the two broadcast.
+        """Return the predicted loss.
 
-        Raises ValueError for sizes or tokens that are not positive and finite.
+        Parameters
+        ----------
+        N, D : float or array
+            Parameters and tokens; the two broadcast. Above zero.
+
+        Returns
+        -------
+        float or array
+            Nats per token.
         """
         N, D = positive_array("N", N), positive_array("D", D)
         return (self.E + self.A * N**-self.alpha + self.B * D**-self.beta)[()]
@@ -104,17 +120,17 @@ class ParametricLaw:
 
     @property
     def a(self) -> float:
-        """Exponent of the optimal size: N_opt grows as C^a, a = beta / (alpha + beta)."""
+        """Exponent of the optimal size, N_opt grows as C^a, a = beta / (alpha + beta)."""
         return self.beta / (self.alpha + self.beta)
 
     @property
     def b(self) -> float:
-        """Exponent of the optimal tokens: D_opt grows as C^b, b = alpha / (alpha + beta)."""
+        """Exponent of the optimal tokens, D_opt grows as C^b, b = alpha / (alpha + beta)."""
         return self.alpha / (self.alpha + self.beta)
 
     @property
     def G(self) -> float:
-        """Coefficient of the frontier: N_opt = G (C/6)^a and D_opt = (C/6)^b / G."""
+        """Coefficient of the frontier, N_opt = G (C/6)^a and D_opt = (C/6)^b / G."""
         return float((self.alpha * self.A / (self.beta * self.B)) ** (1 / (self.alpha + self.beta)))
 
     @property
@@ -123,35 +139,46 @@ class ParametricLaw:
         return self.alpha * self.beta / (self.alpha + self.beta)
 
     def optimal(self, C) -> Allocation:
-        """The split of ``C`` = 6 N D FLOPs that gives the lowest loss (Eq. 4 of the source).
+        """Return the split of a budget that gives the lowest loss (Eq. 4 of the source).
 
-        ``C`` may be an array; the fields of the allocation then have its shape.
+        Parameters
+        ----------
+        C : float or array
+            Training work in FLOPs, C = 6 N D. Above zero.
+
+        Returns
+        -------
+        Allocation
+            Its fields have the shape of ``C``.
         """
         C = positive_array("C", C)[()]
         work = C / TRAINING_FLOPS
         return self.allocation(self.G * work**self.a, work**self.b / self.G)
 
     def optimal_for_size(self, N) -> Allocation:
-        """The point of the frontier that has ``N`` parameters: the budget N is best for."""
+        """Return the point of the frontier with ``N`` parameters: the budget N is best for."""
         N = positive_array("N", N)[()]
         # alpha A / N^alpha = beta B / D^beta along the frontier (Eq. 4).
         D = (self.beta * self.B * N**self.alpha / (self.alpha * self.A)) ** (1 / self.beta)
         return self.allocation(N, D)
 
     def optimal_for_tokens(self, D) -> Allocation:
-        """The point of the frontier that has ``D`` tokens: the size D tokens are best for."""
+        """Return the point of the frontier with ``D`` tokens: the size D tokens are best for."""
         D = positive_array("D", D)[()]
         N = (self.alpha * self.A * D**self.beta / (self.beta * self.B)) ** (1 / self.alpha)
         return self.allocation(N, D)
 
     def allocation(self, N, D, inference_tokens: float = 0.0) -> Allocation:
-        """Work and loss of ``N`` parameters trained on ``D`` tokens, whether optimal or not."""
+        """Return the work and loss of ``N`` parameters trained on ``D`` tokens, optimal or not.
+
+        ``inference_tokens``, a single number, is passed on to the allocation.
+        """
         N, D = _plain(positive_array("N", N)), _plain(positive_array("D", D))
         served = number("inference_tokens", inference_tokens, at_least=0)
         return Allocation(N, D, TRAINING_FLOPS * N * D, _plain(self.loss(N, D)), served)
 
     def frontier(self) -> PowerLaw:
-        """The lowest loss as a power law of the budget C in FLOPs, with offset E.
+        """Return the lowest loss as a power law of the budget C in FLOPs, with offset E.
 
         At the optimum L - E = (1 + alpha / beta) A / N_opt^alpha, which falls as C^-gamma.
         """
@@ -160,7 +187,7 @@ class ParametricLaw:
         return PowerLaw.from_coefficient(coefficient * TRAINING_FLOPS**gamma, gamma, self.E)
 
     def optimal_with_size_limit(self, C: float, N_max: float) -> Allocation:
-        """As :meth:`optimal`, with no more than ``N_max`` parameters.
+        """Return :meth:`optimal` with no more than ``N_max`` parameters; both are single numbers.
 
         On the line 6 N D = C the loss has a single valley, so where the free optimum is
         too large the best size allowed is ``N_max`` itself, trained on C / (6 N_max) tokens.
@@ -174,7 +201,7 @@ class ParametricLaw:
     # ---- inverse problems -------------------------------------------------------------
 
     def tokens_for_loss(self, N, loss):
-        """Tokens D with L(N, D) = ``loss``; the two broadcast.
+        """Return the tokens D with L(N, D) = ``loss``.
 
         Raises UnreachableLoss (a ValueError) when ``N`` parameters cannot reach the loss
         with any number of tokens; it names the reachable range.
@@ -185,7 +212,7 @@ class ParametricLaw:
         return (self.B / (loss - floor))[()] ** (1 / self.beta)
 
     def size_for_loss(self, D, loss):
-        """Parameters N with L(N, D) = ``loss``; the two broadcast.
+        """Return the parameters N with L(N, D) = ``loss``.
 
         Raises UnreachableLoss (a ValueError) when ``D`` tokens cannot reach the loss at
         any size; it names the reachable range.
@@ -196,7 +223,10 @@ class ParametricLaw:
         return (self.A / (loss - floor))[()] ** (1 / self.alpha)
 
     def budget_for_loss(self, loss):
-        """The least training work C in FLOPs that reaches ``loss``, on the frontier."""
+        """Return the least training work C in FLOPs that reaches ``loss``, on the frontier.
+
+        Raises UnreachableLoss (a ValueError) at or below E.
+        """
         loss = positive_array("loss", loss)
         self._reachable(loss, np.float64(self.E), "the law has an irreducible loss E")
         # There alpha A / N^alpha = beta B / D^beta, so the size term has the share a of the
@@ -205,9 +235,10 @@ class ParametricLaw:
         return (TRAINING_FLOPS * N * D)[()]
 
     def iso_loss(self, loss: float, N, inference_tokens: float = 0.0) -> Allocation:
-        """The curve of equal loss: the allocations that reach ``loss`` at the sizes ``N``.
+        """Return the allocations that reach ``loss``, a single number, at the sizes ``N``.
 
-        Their ``total_flops`` is the work including ``inference_tokens`` served.
+        Their ``total_flops`` is the work including ``inference_tokens`` served, a single number.
+        Raises UnreachableLoss (a ValueError) where one of the sizes cannot reach it.
         """
         loss = number("loss", loss, above=0)
         return self.allocation(N, self.tokens_for_loss(N, loss), inference_tokens)
@@ -230,11 +261,12 @@ class ParametricLaw:
     # ---- serving included -------------------------------------------------------------
 
     def optimal_with_inference(self, loss: float, inference_tokens: float) -> Allocation:
-        """The cheapest model of a given quality, serving included.
+        """Return the cheapest model of a given quality, serving included.
 
         Minimises 6 N D + 2 N D_inference at L(N, D) = ``loss``, with D_inference =
-        ``inference_tokens``. With no serving this is the frontier; more serving moves the
-        optimum to a smaller model trained on more tokens.
+        ``inference_tokens``, both single numbers. With no serving this is the frontier; more
+        serving moves the optimum to a smaller model trained on more tokens. Raises
+        UnreachableLoss (a ValueError) at or below E.
 
         Source: Sardana et al. (2024), https://arxiv.org/abs/2401.00448.
         """

@@ -27,7 +27,7 @@ class PowerLaw:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If a parameter is not finite or out of its range.
     """
 
@@ -45,7 +45,25 @@ class PowerLaw:
     def from_coefficient(
         cls, coefficient: float, alpha: float, offset: float = 0.0, about: About | None = None
     ) -> PowerLaw:
-        """The same law written L(x) = coefficient * x^-alpha + offset."""
+        """Return the same law written L(x) = coefficient * x^-alpha + offset.
+
+        Parameters
+        ----------
+        coefficient : float
+            Value of the power term at x = 1. Above zero.
+        alpha, offset, about
+            As in the class.
+
+        Returns
+        -------
+        PowerLaw
+            With x_c = coefficient^(1 / alpha).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter is not finite or out of its range.
+        """
         coefficient = number("coefficient", coefficient, above=0)
         alpha = number("alpha", alpha, above=0)
         return cls(coefficient ** (1 / alpha), alpha, offset, about)
@@ -56,14 +74,45 @@ class PowerLaw:
         return self.x_c**self.alpha
 
     def loss(self, x):
-        """The loss at ``x`` (positive, any shape)."""
+        """Return the loss at ``x``.
+
+        Parameters
+        ----------
+        x : float or array
+            Any shape, in the unit of ``x_c``. Above zero.
+
+        Returns
+        -------
+        float or array
+            In the unit of the law's loss, of the shape of ``x``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If x is not numeric, finite and above zero.
+        """
         x = positive_array("x", x)
         return ((self.x_c / x) ** self.alpha + self.offset)[()]
 
     def x_for_loss(self, loss):
-        """The x at which the law gives ``loss``.
+        """Return the x at which the law gives ``loss``.
 
-        Raises UnreachableLoss (a ValueError) at or below the offset.
+        Parameters
+        ----------
+        loss : float or array
+            Any shape. Above the offset.
+
+        Returns
+        -------
+        float or array
+            In the unit of ``x_c``.
+
+        Raises
+        ------
+        UnreachableLoss
+            A ValueError, for a loss at or below the offset.
+        TypeError, ValueError
+            If loss is not numeric, finite and above zero.
         """
         loss = positive_array("loss", loss)
         if (loss <= self.offset).any():
@@ -72,7 +121,23 @@ class PowerLaw:
         return (self.x_c * (loss - self.offset) ** (-1 / self.alpha))[()]
 
     def factor(self, growth):
-        """By how much the power term is multiplied when x is multiplied by ``growth``."""
+        """Return the factor by which the power term changes when x is multiplied by ``growth``.
+
+        Parameters
+        ----------
+        growth : float or array
+            Any shape. Above zero.
+
+        Returns
+        -------
+        float or array
+            growth^-alpha, without unit.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If growth is not numeric, finite and above zero.
+        """
         return (positive_array("growth", growth) ** -self.alpha)[()]
 
 
@@ -91,7 +156,7 @@ class Trend:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If a parameter is not finite, or the coefficient is not positive.
     """
 
@@ -104,9 +169,41 @@ class Trend:
         number("exponent", self.exponent)
 
     def at(self, x):
-        """The value at ``x`` (positive, any shape)."""
+        """Return y at ``x``.
+
+        Parameters
+        ----------
+        x : float or array
+            Any shape. Above zero.
+
+        Returns
+        -------
+        float or array
+            In the unit of y, of the shape of ``x``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If x is not numeric, finite and above zero.
+        """
         return (self.coefficient * positive_array("x", x) ** self.exponent)[()]
 
     def factor(self, growth):
-        """By how much y is multiplied when x is multiplied by ``growth``."""
+        """Return the factor by which y changes when x is multiplied by ``growth``.
+
+        Parameters
+        ----------
+        growth : float or array
+            Any shape. Above zero.
+
+        Returns
+        -------
+        float or array
+            growth^exponent, without unit.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If growth is not numeric, finite and above zero.
+        """
         return (positive_array("growth", growth) ** self.exponent)[()]

@@ -41,7 +41,17 @@ PUBLISHED: Mapping[str, object] = _Published()
 
 
 def get(name: str):
-    """The published law called ``name``; its ``about`` says source, units and domain.
+    """Return the published law called ``name``.
+
+    Parameters
+    ----------
+    name : str
+        One of ``laws.PUBLISHED``: "kaplan-size", "henighan-image-32x32".
+
+    Returns
+    -------
+    object
+        A law of this room; its ``about`` says source, units and domain.
 
     Raises
     ------
@@ -61,6 +71,12 @@ _CHINCHILLA = {
 def Chinchilla(constants: str = "unrounded"):
     """The law of Hoffmann et al. (2022) with one of its three sets of constants.
 
+    Why unrounded is the default: the paper states that at Gopher's budget, 5.76e23 FLOPs,
+    the law's best model has 40B parameters (caption of Fig. 4). The unrounded constants
+    give 40.4B. The printed ones give 32.2B, since a budget to the power 0.4516 instead of
+    0.4565 is a long extrapolation: rounding in the exponent's third digit moves the
+    optimum by a fifth.
+
     Parameters
     ----------
     constants : {"unrounded", "rounded", "three-digit"}
@@ -68,15 +84,10 @@ def Chinchilla(constants: str = "unrounded"):
         printed. ``three-digit``: exponents 0.336 and 0.283, chosen by de Vries (2023) so
         that the law fits Table A3, and used by Sardana et al. (2024).
 
-    Why unrounded is the default: the paper states that at Gopher's budget, 5.76e23 FLOPs,
-    the law's best model has 40B parameters (caption of Fig. 4). The unrounded constants
-    give 40.4B. The printed ones give 32.2B, since a budget to the power 0.4516 instead of
-    0.4565 is a long extrapolation: rounding in the exponent's third digit moves the
-    optimum by a fifth.
-
     Returns
     -------
     ParametricLaw
+        Loss in nats per token, N in parameters, D in tokens.
 
     Raises
     ------

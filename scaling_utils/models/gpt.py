@@ -110,12 +110,17 @@ class GPT(nn.Module):
 
     Parameters
     ----------
-    shape : Transformer; its parameter count equals ``counting.parameters(shape).total``.
-    dropout : probability, 0 (default) up to but not 1.
+    shape : shapes.Transformer
+        Its parameter count equals ``counting.parameters(shape).total``.
+    dropout : float
+        Probability, 0 (default) up to but not 1.
 
     Raises
     ------
-    ValueError : relative positions, which this model does not have.
+    TypeError
+        If ``shape`` is no ``Transformer``, or ``dropout`` no number.
+    ValueError
+        For relative positions, which this model does not have, or a ``dropout`` out of range.
     """
 
     def __init__(self, shape: Transformer, dropout: float = 0.0):
@@ -152,7 +157,23 @@ class GPT(nn.Module):
                 nn.init.zeros_(weight)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Return the logits (B, T, V) for the token after each of ``tokens`` (B, T)."""
+        """Return the logits for the token after each of ``tokens``.
+
+        Parameters
+        ----------
+        tokens : int64 tensor, shape (B, T)
+            T is at most the shape's context.
+
+        Returns
+        -------
+        tensor, shape (B, T, V)
+            Logits, in nats up to a constant.
+
+        Raises
+        ------
+        ValueError
+            If there are more positions than the context has.
+        """
         T = tokens.shape[1]
         if self.shape.context < T:
             raise ValueError(f"tokens hold {T} positions, the context is {self.shape.context}")
@@ -168,7 +189,23 @@ class GPT(nn.Module):
         return self.head(self.norm(x))  # (B, T, V)
 
     def loss(self, tokens: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean cross-entropy in nats per token; both arguments are (B, T)."""
+        """Return the mean cross-entropy.
+
+        Parameters
+        ----------
+        tokens, targets : int64 tensors, shape (B, T)
+            Inputs, and the token that follows each; a target of -100 does not count.
+
+        Returns
+        -------
+        tensor, shape ()
+            Nats per token.
+
+        Raises
+        ------
+        ValueError
+            If there are more positions than the context has.
+        """
         logits = self(tokens)  # (B, T, V)
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 

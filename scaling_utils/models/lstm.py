@@ -15,7 +15,7 @@ class LSTM(nn.Module):
     """A language model of stacked LSTM layers, all of one width.
 
     With x the input of a layer at a place in the sequence, and h and c what it kept from the
-    place before, a layer computes (* is taken element by element)
+    place before, a layer computes (* is taken element by element) ::
 
         i = sigmoid(Wi x + Ui h + bi)      what to write
         f = sigmoid(Wf x + Uf h + bf)      what to keep
@@ -33,14 +33,19 @@ class LSTM(nn.Module):
 
     Parameters
     ----------
-    vocab : V, number of tokens, at least 2.
-    width : h, of the embedding and of each layer.
-    layers : LSTM layers on top of each other, at least 1.
-    dropout : probability, 0 (default) up to but not 1.
+    vocab : int
+        V, number of tokens, at least 2.
+    width : int
+        h, of the embedding and of each layer, at least 1.
+    layers : int
+        LSTM layers on top of each other, at least 1.
+    dropout : float
+        Probability, 0 (default) up to but not 1.
 
     Raises
     ------
-    TypeError, ValueError : a number out of its range.
+    TypeError, ValueError
+        If a number is out of its range.
     """
 
     def __init__(self, vocab: int, width: int, layers: int = 1, dropout: float = 0.0):
@@ -62,12 +67,12 @@ class LSTM(nn.Module):
 
     @property
     def matmul_parameters(self) -> int:
-        """N: weights that multiply, the output matrix included; no embedding, no biases."""
+        """N, weights that multiply, the output matrix included; no embedding, no biases."""
         return 8 * self.layers * self.width**2 + self.width * self.vocab
 
     @property
     def non_embedding_parameters(self) -> int:
-        """N of the layers alone: no matrix of the vocabulary's size, neither in nor out."""
+        """N of the layers alone, without a matrix of the vocabulary's size, in or out."""
         return self.layers * (8 * self.width**2 + 8 * self.width)
 
     @property
@@ -86,11 +91,22 @@ class LSTM(nn.Module):
         return 6 * self.matmul_parameters
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Return the logits (B, T, V) for the token after each of ``tokens`` (B, T).
+        """Return the logits for the token after each of ``tokens``.
+
+        Parameters
+        ----------
+        tokens : int64 tensor, shape (B, T)
+            Of any length T.
+
+        Returns
+        -------
+        tensor, shape (B, T, V)
+            Logits, in nats up to a constant.
 
         Raises
         ------
-        ValueError : tokens that have not two dimensions.
+        ValueError
+            If the tokens have not two dimensions.
         """
         if tokens.dim() != 2:
             raise ValueError(f"tokens must have shape (B, T), got {tuple(tokens.shape)}")
@@ -99,6 +115,22 @@ class LSTM(nn.Module):
         return self.head(self.drop(x))  # (B, T, V)
 
     def loss(self, tokens: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean cross-entropy in nats per token; both arguments are (B, T)."""
+        """Return the mean cross-entropy.
+
+        Parameters
+        ----------
+        tokens, targets : int64 tensors, shape (B, T)
+            Inputs, and the token that follows each; a target of -100 does not count.
+
+        Returns
+        -------
+        tensor, shape ()
+            Nats per token.
+
+        Raises
+        ------
+        ValueError
+            If the tokens have not two dimensions.
+        """
         logits = self(tokens)  # (B, T, V)
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten())

@@ -25,13 +25,17 @@ class MLPs(nn.Module):
 
     Parameters
     ----------
-    widths : units of each layer, from the inputs to the outputs; at least two.
-    members : number of networks, M below.
-    seed : seeds the initial weights, whatever torch's own seed is.
+    widths : sequence of int
+        Units of each layer, from the inputs to the outputs; at least two.
+    members : int
+        Number of networks, M below, at least 1.
+    seed : int
+        Seeds the initial weights, whatever torch's own seed is. Zero or above.
 
     Raises
     ------
-    TypeError, ValueError : fewer than two widths; a number that is not whole and positive.
+    TypeError, ValueError
+        If there are fewer than two widths, or a number is not whole or too small.
     """
 
     def __init__(self, widths: Sequence[int], members: int, seed: int = 0):
@@ -50,7 +54,18 @@ class MLPs(nn.Module):
             self.biases.append(nn.Parameter(torch.zeros(self.members, 1, fan_out)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map inputs (M, B, widths[0]) to outputs (M, B, widths[-1]), each member its own."""
+        """Map inputs to outputs, each member its own.
+
+        Parameters
+        ----------
+        x : tensor, shape (M, B, widths[0])
+            B inputs of each member.
+
+        Returns
+        -------
+        tensor, shape (M, B, widths[-1])
+            The outputs of the last layer, without a ReLU.
+        """
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             x = torch.baddbmm(bias, x.relu() if layer else x, weight)  # (M, B, out)
         return x

@@ -36,13 +36,20 @@ class NeuralNgrams(nn.Module):
 
     Parameters
     ----------
-    vocab : V, number of tokens, at least 2. context : c, tokens seen.
-    width : h, units of a hidden layer, at least 2.
-    seeds : one seed of the initial weights for each member. Members of equal seed start equal.
+    vocab : int
+        V, number of tokens, at least 2.
+    context : int
+        c, tokens seen, at least 1.
+    width : int
+        h, units of a hidden layer, at least 2.
+    seeds : list of int
+        One seed of the initial weights for each member, zero or above. Members of equal seed
+        start equal.
 
     Raises
     ------
-    TypeError, ValueError : a number that is not whole or too small; no seeds.
+    TypeError, ValueError
+        If a number is not whole or too small, or there are no seeds.
     """
 
     def __init__(self, vocab: int, context: int, width: int, seeds: list[int]):
@@ -78,7 +85,7 @@ class NeuralNgrams(nn.Module):
 
     @property
     def matmul_parameters(self) -> int:
-        """N of one member: weights that multiply, without embedding and biases."""
+        """N of one member, weights that multiply, without embedding and biases."""
         return self.w1[0].numel() + self.w2[0].numel() + self.w3[0].numel()
 
     @property
@@ -96,11 +103,22 @@ class NeuralNgrams(nn.Module):
         return 6 * self.matmul_parameters
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Return logits (M, B, V) for the token after each window of ``tokens`` (M, B, c).
+        """Return the logits for the token after each window.
+
+        Parameters
+        ----------
+        tokens : int64 tensor, shape (M, B, c)
+            B windows of each member, at least one; tokens 0 to V - 1.
+
+        Returns
+        -------
+        tensor, shape (M, B, V)
+            Logits, in nats up to a constant.
 
         Raises
         ------
-        ValueError : tokens of another shape, or (looked at on a CPU only) outside 0 ... V - 1.
+        ValueError
+            For tokens of another shape, or (looked at on a CPU only) outside 0 to V - 1.
         """
         self._check(tokens)
         M, B, _ = tokens.shape
@@ -123,10 +141,24 @@ class NeuralNgrams(nn.Module):
                 raise ValueError(f"tokens must be 0 to {self.vocab - 1}, got {worst}")
 
     def loss(self, tokens: Tensor, targets: Tensor) -> Tensor:
-        """Return each member's mean cross-entropy (M,) in nats per token that counts.
+        """Return each member's mean cross-entropy over the targets that count.
 
-        ``tokens`` are windows (M, B, c) and ``targets`` the tokens after them (M, B); a target
-        of -100 does not count. A member without any target has the loss 0.
+        Parameters
+        ----------
+        tokens : int64 tensor, shape (M, B, c)
+            Windows, as for :meth:`forward`.
+        targets : int64 tensor, shape (M, B)
+            The tokens after them; a target of -100 does not count.
+
+        Returns
+        -------
+        tensor, shape (M,)
+            Nats per token that counts; 0 for a member without any target.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`forward`.
         """
         logits = self(tokens)  # (M, B, V)
         each = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")

@@ -21,14 +21,20 @@ class Regressors(MLPs):
 
     Parameters
     ----------
-    hidden : units of each hidden layer, at least one layer.
-    points : inputs through which the kinks run, shape (n, dimensions).
-    members : number of networks, M. seed : of weights and kinks.
+    hidden : sequence of int
+        Units of each hidden layer, at least one layer.
+    points : array, shape (n, dimensions)
+        Inputs through which the kinks run.
+    members : int
+        Number of networks, M, at least 1.
+    seed : int
+        Of weights and kinks. Zero or above.
 
     Raises
     ------
-    TypeError, ValueError : no hidden layer; a number that is not whole and positive; points
-        of the wrong shape or not finite.
+    TypeError, ValueError
+        If there is no hidden layer, a number is not whole or too small, or the points are of the
+        wrong shape or not finite.
     """
 
     def __init__(self, hidden: Sequence[int], points, members: int, seed: int = 0):
@@ -44,13 +50,37 @@ class Regressors(MLPs):
 
     @property
     def total_parameters(self) -> int:
-        """N of one member: all weights and biases."""
+        """N of one member, all weights and biases."""
         return sum(parameter[0].numel() for parameter in self.parameters())
 
     def predict(self, points: Tensor) -> Tensor:
-        """Return each member's outputs (M, B) at points (B, in), which all of them share."""
+        """Return each member's outputs at points that all of them share.
+
+        Parameters
+        ----------
+        points : tensor, shape (B, dimensions)
+            Inputs.
+
+        Returns
+        -------
+        tensor, shape (M, B)
+            Outputs.
+        """
         return self(points.expand(self.members, -1, -1)).squeeze(-1)
 
     def loss(self, points: Tensor, targets: Tensor) -> Tensor:
-        """Return each member's mean squared error (M,) at points (B, in) for targets (M, B)."""
+        """Return each member's mean squared error.
+
+        Parameters
+        ----------
+        points : tensor, shape (B, dimensions)
+            Inputs, the same for all members.
+        targets : tensor, shape (M, B)
+            What each member should say there.
+
+        Returns
+        -------
+        tensor, shape (M,)
+            In the square of the targets' unit.
+        """
         return (self.predict(points) - targets).square().mean(1)
