@@ -18,15 +18,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+from bookdata import PageError, kind_of
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from guards_text import TEXT_GUARDS  # noqa: E402
+from guards_text import STUDY_TEXT_GUARDS, TEXT_GUARDS  # noqa: E402
 
 from scaling_utils.laws.facts import CERTAINTY  # noqa: E402
 
 ARXIV = re.compile(r"arxiv\.org/abs/(\d{4}\.\d{4,5})")
+PARTS = {"chapter": TEXT_GUARDS, "study": STUDY_TEXT_GUARDS}  # what a page of each kind has
 CHAPTER = re.compile(r"\d\d_[a-z0-9_]+")
 
 
@@ -104,7 +106,12 @@ def chapters(root: Path = ROOT) -> list[str]:
             if not row[column]
         ]
     for file in sorted((root / "notebooks").glob("*.ipynb")):
-        if file.stem not in files:
+        try:
+            kind = kind_of(file.stem)
+        except PageError as error:
+            problems.append(f"{file.relative_to(root)}: {error}")
+            continue
+        if kind == "chapter" and file.stem not in files:
             problems.append(
                 f"{file.relative_to(root)} is in no table of contents: add its row to "
                 "book/chapters.csv (number, file, part, title, about, slides)"
@@ -112,7 +119,7 @@ def chapters(root: Path = ROOT) -> list[str]:
         book = nbformat.v4.reads(file.read_text(encoding="utf-8"))
         problems += [
             f"{file.relative_to(root)}: {problem}"
-            for guard in TEXT_GUARDS
+            for guard in PARTS[kind]
             for problem in guard(book)
         ]
     return problems
