@@ -135,9 +135,9 @@ class LanguageWindows:
         }
 
     def measure_all(self, model: nn.Module) -> list[float]:
-        """Return each member's loss over all contexts with their exact weights: no error of sampling.
+        """Return each member's loss over all contexts with their exact weights.
 
-        The language of the recorded study has 262,144 contexts, eight times what ``measure`` takes.
+        The language of the recorded study has 262,144, eight times what ``measure`` takes.
 
         Parameters
         ----------
@@ -147,7 +147,7 @@ class LanguageWindows:
         Returns
         -------
         list of float, shape (M,)
-            Nats per symbol.
+            Nats per symbol, without an error of sampling.
         """
         each = self._divergences(model, np.arange(len(self.language.rows)))
         return (self.entropy + each @ torch.from_numpy(self.language.mass)).tolist()
