@@ -23,8 +23,8 @@ def main(argv: list[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0; 1 after the result of a fit that is not to be relied on or of a sweep with
-        jobs that failed; 2 for bad input.
+        The exit code: 0; 1 after the result of a fit that is not to be relied on or of a sweep
+        with jobs that failed; 2 for bad input; 130 for a sweep that was interrupted.
 
     Raises
     ------

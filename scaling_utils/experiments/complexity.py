@@ -37,14 +37,16 @@ def task_complexity(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     job : dict
         The settings; those with a value in brackets may be left out.
 
-        - dimension, ambient [16], bend [0.0], smoothness, octaves [5]: of ``tasks.WaveTask``.
-        - width: of each of depth [1] hidden layers.
+        - dimension, ambient (16), bend (0.0), smoothness, octaves (5): of ``tasks.WaveTask``.
+        - width: of each of depth (1) hidden layers.
         - seeds: of the targets, one network for each seed and rate.
         - rates: peak learning rates.
         - steps: lengths of the runs in optimiser steps, rising.
-        - batch [256]: points per step.
-        - warmup [100]: steps. decay [0.4]: share of each run.
-        - pool [65,536]: training points. held_out [16,384]: test points.
+        - batch (256): points per step.
+        - warmup (100): steps.
+        - decay (0.4): share of each run.
+        - pool (65,536): training points.
+        - held_out (16,384): test points.
     folder : Path
         Where its checkpoints lie; a job that was interrupted goes on from them.
 

@@ -38,8 +38,9 @@ def neural_ngrams(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
         - seeds: of data and initial weights.
         - rates: peak learning rates; W2 and W3 use 32 / width of it.
         - tokens: lengths of the runs, rising, whole batches each.
-        - batch [256]: windows per step.
-        - warmup [100]: steps. decay [0.25]: share of each run.
+        - batch (256): windows per step.
+        - warmup (100): steps.
+        - decay (0.25): share of each run.
         - unique: distinct windows of a language, repeated in new orders; absent: all fresh.
     folder : Path
         Where its checkpoints lie; a job that was interrupted goes on from them.

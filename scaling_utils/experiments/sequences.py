@@ -41,14 +41,18 @@ def sequence_models(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
         - language: arguments of ``corpora.dirichlet_language``; or text: a corpus's name.
         - model: {"kind": "gpt", "d_model": ..., "n_layer": ...}, or
           {"kind": "lstm", "width": ..., "layers": ...}.
-        - length: tokens of a sequence. batch: sequences per step.
-        - rate: peak learning rate. mup_width: the rate of a GPT was tuned at this d_model, and muP
-          carries it to this one; without it every weight has the rate itself.
+        - length: tokens of a sequence.
+        - batch: sequences per step.
+        - rate: peak learning rate.
+        - mup_width: the rate of a GPT was tuned at this d_model, and muP carries it to this
+          one; without it every weight has the rate itself.
         - seed: of data and initial weights.
         - tokens: lengths of the runs, rising, whole batches.
-        - warmup [100]: steps. decay [0.25]: share of each run.
-        - clip [1.0]: of the gradient's norm. weight_decay [0.0]: of matrices.
-        - places [False]: whether the last row has the loss at each place.
+        - warmup (100): steps.
+        - decay (0.25): share of each run.
+        - clip (1.0): of the gradient's norm.
+        - weight_decay (0.0): of matrices.
+        - places (False): whether the last row has the loss at each place.
     folder : Path
         Where its checkpoints lie; a job that was interrupted goes on from them.
 

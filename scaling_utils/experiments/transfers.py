@@ -50,18 +50,20 @@ def transfer(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
         The settings; those with a value in brackets may be left out.
 
         - language: arguments of ``corpora.dirichlet_language``, the source, with shared, relative
-          [1] and kept [0.0]: arguments of ``related_language``, the target.
+          (1) and kept (0.0): arguments of ``related_language``, the target.
         - source, target: two texts instead, with context: bytes before the target.
-        - width: of the hidden layer. seeds: of data and initial weights.
+        - width: of the hidden layer.
+        - seeds: of data and initial weights.
         - unique: numbers D_F of target windows (of a text: bytes), rising.
         - rates: peak learning rates on the target; W2 and W3 use 32 / width of them.
-        - before [0]: tokens of the source to train on first (0: from scratch), whole batches, each
-          seen once, at the peak rate before_rate [0.01].
-        - passes [[1, 64]]: fewest and most passes through the unique windows. steps [[64, 1024]]:
-          fewest and most steps, which decide where the two disagree: see ``run_lengths``.
-        - batch [256]: windows per step.
-        - warmup [50]: most steps of warm-up, an eighth of the shortest run where that is less.
-          decay [0.25]: share of each run.
+        - before (0): tokens of the source to train on first (0: from scratch), whole batches, each
+          seen once, at the peak rate before_rate (0.01).
+        - passes ([1, 64]): fewest and most passes through the unique windows.
+        - steps ([64, 1024]): fewest and most steps, which decide where the two disagree: see
+          ``run_lengths``.
+        - batch (256): windows per step.
+        - warmup (50): most steps of warm-up, an eighth of the shortest run where that is less.
+        - decay (0.25): share of each run.
     folder : Path
         Where its checkpoints lie; a job that was interrupted goes on from them.
 
