@@ -37,10 +37,8 @@ class Drawing:
 
     Parameters
     ----------
-    width : float
-        Above 0, and at most so wide that letters keep 9 pixels on a phone, 596.
-    height : float
-        Above 0.
+    width, height : float
+        Above 0. A width of at most 596 leaves letters 9 pixels on a phone.
     title : str
         What it is, in a few words.
     description : str
@@ -50,7 +48,8 @@ class Drawing:
     ------
     TypeError, ValueError
         If a size is out of range, or a text empty or too short. From each part: if it lies
-        outside, its colour is unknown, a length is not positive, or its text is empty.
+        outside, its colour is unknown, a length is not positive, its text is empty, a box is
+        narrower than its text, or an arrow or a bracket is shorter than 1.
     """
 
     def __init__(self, width: float, height: float, *, title: str, description: str):
@@ -68,8 +67,7 @@ class Drawing:
 
         Returns
         -------
-        str
-            HTML with one ``<svg>`` in it.
+        HTML with one ``<svg>`` in it, as text.
         """
         return _svg.document(self._parts, self.width, self.height, self.title, self.description)
 
@@ -122,10 +120,7 @@ class Drawing:
     def arrow(
         self, start: Point, end: Point, text: str = "", *, colour: str = _svg.INK, shift: float = 12
     ) -> None:
-        """Draw an arrow, with a text beside its middle, ``shift`` to the left of its way.
-
-        ``start`` and ``end`` must be 1 or more apart; a negative ``shift`` is to the right.
-        """
+        """Draw an arrow, with a text ``shift`` to the left of its middle, or right where negative."""
         a, b = finite_array("start", start), finite_array("end", end)
         length = float(np.hypot(*(b - a)))
         if length < 1:
@@ -162,10 +157,7 @@ class Drawing:
         )
 
     def bracket(self, start: Point, end: Point, text: str, *, colour: str = _svg.INK) -> None:
-        """Draw a square bracket to the left of the way from ``start`` to ``end``, with a text.
-
-        The two must be 1 or more apart.
-        """
+        """Draw a square bracket to the left of the way from ``start`` to ``end``, with a text."""
         a, b = finite_array("start", start), finite_array("end", end)
         length = float(np.hypot(*(b - a)))
         if length < 1:

@@ -31,10 +31,8 @@ class Prediction:
 
     Raises
     ------
-    TypeError
-        If a field is of another type.
-    ValueError
-        If the prediction cannot be judged as it is written.
+    TypeError, ValueError
+        If a field is of another type, or the prediction cannot be judged as it is written.
     """
 
     id: str
@@ -252,10 +250,9 @@ def verdict(id: str, measured: float) -> None:
 
     Raises
     ------
-    TypeError
-        If ``measured`` is no single number (a truth value is none).
-    ValueError
-        If there is no such prediction, or ``measured`` is NaN or infinite.
+    TypeError, ValueError
+        If ``measured`` is no single finite number (a truth value is none), or there is no such
+        prediction.
     """
     from IPython.display import display
 
