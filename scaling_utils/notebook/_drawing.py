@@ -38,7 +38,7 @@ class Drawing:
     Parameters
     ----------
     width, height : float
-        Above 0. A width of at most 596 leaves letters 9 pixels on a phone.
+        Above 0; the width at most 596, at which letters have 9 pixels on a phone.
     title : str
         What it is, in a few words.
     description : str
@@ -120,7 +120,7 @@ class Drawing:
     def arrow(
         self, start: Point, end: Point, text: str = "", *, colour: str = _svg.INK, shift: float = 12
     ) -> None:
-        """Draw an arrow, with a text ``shift`` to the left of its middle, or right where negative."""
+        """Draw an arrow, with a text ``shift`` to the left of its middle; below 0 to the right."""
         a, b = finite_array("start", start), finite_array("end", end)
         length = float(np.hypot(*(b - a)))
         if length < 1:

@@ -251,8 +251,7 @@ def verdict(id: str, measured: float) -> None:
     Raises
     ------
     TypeError, ValueError
-        If ``measured`` is no single finite number (a truth value is none), or there is no such
-        prediction.
+        If ``measured`` is no single finite number, or there is no such prediction.
     """
     from IPython.display import display
 
