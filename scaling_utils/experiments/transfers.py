@@ -169,7 +169,8 @@ def source_and_target(job: dict):
 
     Raises
     ------
-    ValueError : neither a language with what its relative shares nor two texts with a
+    ValueError
+        If there is neither a language with what its relative shares nor two texts with a
         context, or something of both.
     """
     language, texts = ("language", "shared"), ("source", "target", "context")

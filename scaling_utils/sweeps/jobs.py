@@ -63,8 +63,10 @@ def checked_jobs(jobs: Iterable[Mapping]) -> dict[str, dict]:
 
     Raises
     ------
-    TypeError : a job that is not a dict, or holds what JSON cannot.
-    ValueError : no job, two equal jobs, a number that is not finite, a reserved name.
+    TypeError
+        If a job is not a dict, or holds what JSON cannot.
+    ValueError
+        If there is no job, two are equal, a number is not finite, or a name is reserved.
     """
     if isinstance(jobs, str | Mapping):
         raise TypeError(f"jobs must be a list of dicts, got {jobs!r}")

@@ -78,7 +78,8 @@ def check_writable(path: str | Path) -> None:
 
     Raises
     ------
-    OSError : the path is a folder; its folder cannot be made or written to.
+    OSError
+        If the path is a folder, or its folder cannot be made or written to.
     """
     path = Path(path)
     if path.is_dir():
