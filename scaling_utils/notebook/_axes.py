@@ -106,7 +106,7 @@ def log_axis(ax, which: str, label: str, *, unit: str = "", ticks=None, base: in
     ax : matplotlib Axes
     which : {"x", "y"}
     label, unit : str
-        What the axis shows, such as ``"compute C"``, and ``"FLOPs"``; no unit for a ratio.
+        ``label`` says what the axis shows, ``"compute C"``; ``unit`` is ``"FLOPs"``, or none.
     ticks : array or mapping, optional
         Where to put a tick, above zero, or a mapping from there to the text. Without it, from the
         data drawn so far: powers of ``base``, or 1, 2, 5 where fewer than three are inside.
@@ -152,9 +152,9 @@ def error_bars(ax, x, y, error=None, *, label=None, colour=None, join=False, hol
     error : float or array, shape (points,), optional
         Half the length of a bar, 0 or more, with a ``y`` of one dimension.
     label, colour : str, optional
-        A label for the legend or ``end_labels``, and a colour of matplotlib.
+        ``label`` for the legend or ``end_labels``; ``colour`` as matplotlib knows it.
     join, hollow : bool
-        Whether to connect the points with a line, and to leave them white inside.
+        ``join`` connects the points with a line, ``hollow`` leaves them white inside.
 
     Returns
     -------

@@ -38,7 +38,7 @@ class Drawing:
     Parameters
     ----------
     width, height : float
-        Above 0; the width at most 596, at which letters have 9 pixels on a phone.
+        Above 0; ``width`` at most 596, at which letters have 9 pixels on a phone.
     title : str
         What it is, in a few words.
     description : str

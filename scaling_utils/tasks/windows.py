@@ -62,7 +62,7 @@ class LanguageWindows:
         seeds : int or sequence of int
             Of the windows, S of them, or one as a number; each is 0 or more.
         size, copies : int
-            Windows in a batch, and networks for each seed, 1 where ``seeds`` is a number.
+            ``size`` windows a batch, ``copies`` networks a seed: 1 where ``seeds`` is a number.
 
         Returns
         -------
@@ -212,7 +212,7 @@ class TextWindows:
         seeds : int or sequence of int
             Of the windows, S of them, or one as a number; each is 0 or more and below 2^53.
         size, copies : int
-            Windows in a batch, and networks for each seed, 1 where ``seeds`` is a number.
+            ``size`` windows a batch, ``copies`` networks a seed: 1 where ``seeds`` is a number.
 
         Returns
         -------
