@@ -11,7 +11,26 @@ from scaling_utils.cli import count, fit, sweep
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code (argparse's own errors exit with 2)."""
+    """Run the command line ``scaling-utils``.
+
+    Bad input is told in one line on standard error.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        The words after the command's name; those that this process was started with if left out.
+
+    Returns
+    -------
+    int
+        The exit code: 0; 1 after the result of a fit that is not to be relied on or of a sweep
+        with jobs that failed; 2 for bad input; 130 for a sweep that was interrupted.
+
+    Raises
+    ------
+    SystemExit
+        From ``argparse``: with code 2 for words that it does not know, 0 after ``--help``.
+    """
     parser = argparse.ArgumentParser(
         prog="scaling-utils", description="Scaling laws, counts and sweeps from the command line."
     )

@@ -58,7 +58,8 @@ def ask_about_units(name: str, table: Mapping, read_from, said: frozenset[str]) 
 
     Raises
     ------
-    TableError : says what is unlikely, and which options answer the question.
+    TableError
+        If a number is unlikely; it says which, and which options answer the question.
     """
     for column in read_from:
         if column not in said and table[column].max() < FEWEST[column]:

@@ -25,15 +25,22 @@ MOST_RUNS = 1_000_000
 class Runs:
     """The runs of a table that can be fitted, and what was done to get them.
 
+    ``runs["N"]`` is the column N, and ``len(runs)`` the number of runs.
+
     Parameters
     ----------
-    columns : the arrays N (parameters), D (tokens), C (FLOPs) and loss (nats per token), shape
-        (runs,) each. C is 6 N D, whatever the table says: ``read_from`` names what was read.
-    read_from : the two of N, D and C that were read.
-    lines : the line of the file that each run stands on, shape (runs,).
-    left_out : for each reason, how many rows were left out.
-    six_nd_over_c : smallest, middle and largest ratio of 6 N D to the table's own C, where it
-        has all three columns; None otherwise.
+    columns : mapping of str to array, shape (runs,)
+        N (parameters), D (tokens), C (FLOPs) and loss (nats per token). C is 6 N D, whatever the
+        table says: ``read_from`` names what was read.
+    read_from : (str, str)
+        The two of N, D and C that were read.
+    lines : array of int, shape (runs,)
+        The line of the file that each run stands on, from 1.
+    left_out : mapping of str to int
+        For each reason, how many rows were left out.
+    six_nd_over_c : (float, float, float) or None
+        Smallest, middle and largest ratio of 6 N D to the table's own C, where it has all three
+        columns; None otherwise.
     """
 
     columns: Mapping[str, np.ndarray]
@@ -69,16 +76,25 @@ def read_runs(
 
     Parameters
     ----------
-    path : a CSV file with a header line, or "-" for standard input.
-    sizes : which two of N, D and C to use; by default N and D where both are there.
-    units : how much one unit of a column is, such as ``{"N": 1e6}`` for millions. A column
-        that is named here is taken at its word; numbers of the others that cannot be meant
-        as they stand are asked about.
+    path : str
+        Of a CSV file with a header line, or "-" for standard input.
+    sizes : (str, str), optional
+        Which two of N, D and C to use; by default the first two, in this order, that are there.
+    units : mapping of str to float, optional
+        How much one unit of a column is, such as ``{"N": 1e6}`` for millions. A column that is
+        named here is taken at its word; numbers of the others that cannot be meant as they stand
+        are asked about.
+
+    Returns
+    -------
+    Runs
+        At most a million, in parameters, tokens, FLOPs and nats.
 
     Raises
     ------
-    TableError : a file that cannot be read, a missing column, a cell that is no positive
-        number, a column whose unit must be said.
+    TableError
+        If the file cannot be read, a column is missing, a cell is no positive number, no run is
+        left, there are too many, or the unit of a column must be said.
     """
     if path == "-":
         return _runs("standard input", _standard_input(), sizes, units or {})

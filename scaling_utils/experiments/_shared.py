@@ -31,7 +31,8 @@ def resumed(folder: Path, job: Mapping[str, Any]):
 
     Raises
     ------
-    training.checkpoint.CheckpointOwnerError : the state is that of another job.
+    training.checkpoint.CheckpointOwnerError
+        If the state is that of another job.
     """
     from scaling_utils.training import checkpoint
 

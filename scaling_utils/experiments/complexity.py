@@ -32,22 +32,38 @@ _task = lru_cache(maxsize=1)(WaveTask)  # jobs that differ in width alone share 
 def task_complexity(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     """Train ``models.Regressors`` of one width; one row per seed, rate and number of steps.
 
-    The job
-    -------
-    dimension, ambient (16), bend (0) : of the cube. smoothness, octaves (5) : of the targets.
-    width : of each of ``depth`` (1) hidden layers. seeds : of the targets, one network for each
-        seed and rate. rates : peak learning rates. steps : lengths of the runs, rising.
-    batch : points per step (256). warmup : steps (100). decay : share of each run (0.4).
-    pool : training points (65,536). held_out : test points (16,384).
+    Parameters
+    ----------
+    job : dict
+        The settings; those with a value in brackets may be left out.
 
-    Rows
-    ----
-    N (all weights and biases), loss (mean squared error in units of the target's variance,
-    held out), train_steps, seed, rate, seconds (of the whole job until this row).
+        - dimension, ambient (16), bend (0.0), smoothness, octaves (5): of ``tasks.WaveTask``.
+        - width: of each of depth (1) hidden layers.
+        - seeds: of the targets, one network for each seed and rate.
+        - rates: peak learning rates.
+        - steps: lengths of the runs in optimiser steps, rising.
+        - batch (256): points per step.
+        - warmup (100): steps.
+        - decay (0.4): share of each run.
+        - pool (65,536): training points.
+        - held_out (16,384): test points.
+    folder : Path
+        Where its checkpoints lie; a job that was interrupted goes on from them.
+
+    Returns
+    -------
+    list of dict
+        N (all weights and biases), loss (mean squared error in units of the target's variance,
+        held out), train_steps, seed, rate, seconds (of the whole job until this row).
 
     Raises
     ------
-    ValueError : a key that is unknown or missing.
+    TypeError, ValueError
+        If a key is unknown or missing, or a setting is out of range.
+    CheckpointError
+        If the folder is that of another job, or none of its checkpoints is good.
+    FloatingPointError
+        If the loss of every network is no longer finite.
     """
     job = with_defaults(job, NEEDED, DEFAULTS)
     seeds, rates = job["seeds"], job["rates"]

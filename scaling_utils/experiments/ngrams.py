@@ -25,27 +25,42 @@ DEFAULTS = {
 
 
 def neural_ngrams(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
-    """Train ``models.NeuralNgrams`` of one width; one row per seed, rate and tokens.
+    """Train ``models.NeuralNgrams`` of one width; one row per seed, rate and number of tokens.
 
-    The job
+    Parameters
+    ----------
+    job : dict
+        The settings; those with a value in brackets may be left out.
+
+        - language: arguments of ``corpora.dirichlet_language``; or text: a corpus's name, with
+          context: bytes before the target.
+        - width: of the hidden layer.
+        - seeds: of data and initial weights.
+        - rates: peak learning rates; W2 and W3 use 32 / width of it.
+        - tokens: lengths of the runs, rising, whole batches each.
+        - batch (256): windows per step.
+        - warmup (100): steps.
+        - decay (0.25): share of each run.
+        - unique: distinct windows of a language, repeated in new orders; absent: all fresh.
+    folder : Path
+        Where its checkpoints lie; a job that was interrupted goes on from them.
+
+    Returns
     -------
-    language : arguments of ``corpora.dirichlet_language``; or text : a corpus's name, with
-        context : bytes before the target.
-    width : of the hidden layer. seeds : of data and initial weights.
-    rates : peak learning rates; W2 and W3 use 32 / width of it.
-    tokens : lengths of the runs, rising, whole batches each.
-    batch : windows per step (256). warmup : steps (100). decay : share of each run (0.25).
-    unique : distinct windows of a language, repeated in new orders; absent: all fresh.
-
-    Rows
-    ----
-    N (weights that multiply, no embedding, no biases), N_total, D (tokens), flops (exact, of
-    this run), loss and se (nats per token), entropy (of a language), seed, rate, width,
-    corpus (sha256), seconds (of the whole job until this row).
+    list of dict
+        N (weights that multiply, no embedding, no biases), N_total, D (tokens), flops (exact, of
+        this run), loss and se (nats per token), on a text loss_training_documents too, entropy (of
+        a language), seed, rate, width, corpus (sha256), seconds (of the whole job until this row).
 
     Raises
     ------
-    ValueError : a key that is unknown or missing; tokens that are not whole batches.
+    TypeError, ValueError
+        If a key is unknown or missing; tokens are not whole batches; there is not one of language
+        and text, or no context with the text; or a setting is out of range.
+    CheckpointError
+        If the folder is that of another job, or none of its checkpoints is good.
+    FloatingPointError
+        If the loss of every network is no longer finite.
     """
     job = with_defaults(job, NEEDED, DEFAULTS)
     check_tokens(job, per_step=job["batch"])

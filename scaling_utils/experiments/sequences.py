@@ -33,28 +33,46 @@ DEFAULTS = {
 def sequence_models(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     """Train a ``models.GPT`` or ``models.LSTM``; one row per number of tokens.
 
-    The job
-    -------
-    language : arguments of ``corpora.dirichlet_language``; or text : a corpus's name.
-    model : {"kind": "gpt", "d_model": ..., "n_layer": ...}, or
-        {"kind": "lstm", "width": ..., "layers": ...}.
-    length : tokens of a sequence. batch : sequences per step.
-    rate : peak learning rate. mup_width : the rate was tuned at this d_model, and muP carries
-        it to this one; without it every weight has the rate itself.
-    seed : of data and initial weights. tokens : lengths of the runs, rising, whole batches.
-    warmup : steps (100). decay : share of each run (0.25). clip : of the gradient's norm (1).
-    weight_decay : of matrices (0). places : whether the last row has the loss at each place.
+    Parameters
+    ----------
+    job : dict
+        The settings; those with a value in brackets may be left out.
 
-    Rows
-    ----
-    N (weights that multiply, with the head, without embedding and biases), N_total, D (tokens),
-    flops (exact, of this run), loss and se (nats per token), entropy (of a language), seed,
-    rate, corpus (sha256), seconds (of the whole job until this row), and with ``places`` in the
-    last row by_place (nats per token at each place of a sequence that counts).
+        - language: arguments of ``corpora.dirichlet_language``; or text: a corpus's name.
+        - model: {"kind": "gpt", "d_model": ..., "n_layer": ...}, or
+          {"kind": "lstm", "width": ..., "layers": ...}.
+        - length: tokens of a sequence.
+        - batch: sequences per step.
+        - rate: peak learning rate.
+        - mup_width: the rate of a GPT was tuned at this d_model, and muP carries it to this
+          one; without it every weight has the rate itself.
+        - seed: of data and initial weights.
+        - tokens: lengths of the runs, rising, whole batches.
+        - warmup (100): steps.
+        - decay (0.25): share of each run.
+        - clip (1.0): of the gradient's norm.
+        - weight_decay (0.0): of matrices.
+        - places (False): whether the last row has the loss at each place.
+    folder : Path
+        Where its checkpoints lie; a job that was interrupted goes on from them.
+
+    Returns
+    -------
+    list of dict
+        N (weights that multiply, with the head, without embedding and biases), N_total, D (tokens),
+        flops (exact, of this run), loss and se (nats per token), entropy (of a language), seed,
+        rate, corpus (sha256), seconds (of the whole job until this row), and with ``places`` in the
+        last row by_place (nats per token at each place of a sequence that counts).
 
     Raises
     ------
-    ValueError : a key that is unknown or missing; tokens that are not whole batches.
+    TypeError, ValueError
+        If a key is unknown or missing; tokens are not whole batches; there is not one of language
+        and text; the kind of model is unknown; or a setting is out of range.
+    CheckpointError
+        If the folder is that of another job, or none of its checkpoints is good.
+    FloatingPointError
+        If the loss is no longer finite.
     """
     job = with_defaults(job, NEEDED, DEFAULTS)
     check_tokens(job, per_step=job["batch"] * job["length"])

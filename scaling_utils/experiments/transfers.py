@@ -44,34 +44,48 @@ def transfer(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     decayed branch for each. Of these, a row has the number of steps at which the mean loss over
     seeds was lowest: early stopping, on the loss that is reported.
 
-    The job
-    -------
-    language : arguments of ``corpora.dirichlet_language``, the source, with shared, relative
-        (1) and kept (0) : arguments of ``related_language``, the target.
-    source, target : two texts instead, with context : bytes before the target.
-    width : of the hidden layer. seeds : of data and initial weights.
-    unique : numbers D_F of target windows (of a text: bytes), rising.
-    rates : peak learning rates on the target; W2 and W3 use 32 / width of them.
-    before : tokens of the source to train on first (0: from scratch), each seen once, at the
-        peak rate before_rate (0.01).
-    passes : fewest and most passes through the unique windows ([1, 64]). steps : fewest and
-        most steps, which decide where the two disagree ([64, 1024]); lengths are the fewest
-        steps times powers of two.
-    batch : windows per step (256). warmup : most steps of warm-up (50), an eighth of the
-        shortest run where that is less. decay : share of each run (0.25).
+    Parameters
+    ----------
+    job : dict
+        The settings; those with a value in brackets may be left out.
 
-    Rows
-    ----
-    D (D_F), N, N_total, flops (exact, of all steps that led to this loss, those on the source
-    included), loss and se (nats per token on the target; on a language the loss is exact and its
-    error 0), entropy (of a language), corpus and source_corpus (sha256 of the target, and with
-    ``before`` of the source), seed, rate, best_steps, longest (whether that was the longest run
-    tried), seconds. With ``before``, one row for each seed has D = 0: the loss on the target
-    before any of its data, and source_loss.
+        - language: arguments of ``corpora.dirichlet_language``, the source, with shared, relative
+          (1) and kept (0.0): arguments of ``related_language``, the target.
+        - source, target: two texts instead, with context: bytes before the target.
+        - width: of the hidden layer.
+        - seeds: of data and initial weights.
+        - unique: numbers D_F of target windows (of a text: bytes), rising.
+        - rates: peak learning rates on the target; W2 and W3 use 32 / width of them.
+        - before (0): tokens of the source to train on first (0: from scratch), whole batches, each
+          seen once, at the peak rate before_rate (0.01).
+        - passes ([1, 64]): fewest and most passes through the unique windows.
+        - steps ([64, 1024]): fewest and most steps, which decide where the two disagree: see
+          ``run_lengths``.
+        - batch (256): windows per step.
+        - warmup (50): most steps of warm-up, an eighth of the shortest run where that is less.
+        - decay (0.25): share of each run.
+    folder : Path
+        Where its checkpoints lie; a job that was interrupted goes on from them.
+
+    Returns
+    -------
+    list of dict
+        D (D_F), N, N_total, flops (exact, of all steps that led to this loss, those on the source
+        included), loss and se (nats per token on the target; on a language the loss is exact and
+        its error 0), entropy (of a language), corpus and source_corpus (sha256 of the target, and
+        with ``before`` of the source), seed, rate, best_steps, longest (whether that was the
+        longest run tried), seconds. With ``before``, one row for each seed has D = 0: the loss on
+        the target before any of its data, and source_loss (nats per token).
 
     Raises
     ------
-    ValueError : a key that is unknown or missing; sizes that are not rising or too small.
+    TypeError, ValueError
+        If a key is unknown or missing; sizes are not rising or too small; ``before`` is not whole
+        batches; there are neither a language nor two texts, or both; or a setting is out of range.
+    CheckpointError
+        If the folder is that of another job, or none of its checkpoints is good.
+    FloatingPointError
+        If the loss of every network is no longer finite.
     """
     job = _checked(job)
     seeds, rates = job["seeds"], job["rates"]
@@ -155,7 +169,8 @@ def source_and_target(job: dict):
 
     Raises
     ------
-    ValueError : neither a language with what its relative shares nor two texts with a
+    ValueError
+        If there is neither a language with what its relative shares nor two texts with a
         context, or something of both.
     """
     language, texts = ("language", "shared"), ("source", "target", "context")
@@ -180,7 +195,22 @@ def source_and_target(job: dict):
 def run_lengths(unique: int, batch: int, passes: list[int], steps: list[int]) -> list[int]:
     """Return the numbers of steps to try for ``unique`` windows: powers of two times the fewest.
 
-    ``passes`` and ``steps`` are the fewest and the most of each; a bound on steps counts more.
+    Parameters
+    ----------
+    unique : int
+        Distinct windows, or bytes of a text.
+    batch : int
+        Windows per step.
+    passes : (int, int)
+        Fewest and most passes through the unique windows.
+    steps : (int, int)
+        Fewest and most steps; where this disagrees with ``passes``, it decides.
+
+    Returns
+    -------
+    list of int
+        Optimiser steps, rising: ``steps[0]`` times powers of two, as far as they lie inside both
+        bounds. Where none does, the fewest steps that the bounds allow, alone.
     """
     fewest = max(steps[0], min(steps[1], math.ceil(passes[0] * unique / batch)))
     most = max(fewest, min(steps[1], passes[1] * unique // batch))

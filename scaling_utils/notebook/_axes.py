@@ -21,9 +21,21 @@ def axes(rows: int = 1, columns: int = 1, *, height: float = 3.4, **options):
 
     Parameters
     ----------
-    rows, columns : panels. On a phone panels below each other are larger than side by side.
-    height : of one row, in inches.
-    options : whatever ``plt.subplots`` takes, such as ``sharex=True``.
+    rows, columns : int
+        Panels, at least 1. On a phone those below each other are larger than side by side.
+    height : float
+        Of one row, in inches, above 0. The width is 5.2 inches.
+    options
+        Whatever ``plt.subplots`` takes, such as ``sharex=True``.
+
+    Returns
+    -------
+    (Figure, Axes or array of Axes)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``rows``, ``columns`` or ``height`` is out of range.
     """
     import matplotlib.pyplot as plt
 
@@ -37,7 +49,16 @@ def plain(value: float) -> str:
 
     Parameters
     ----------
-    value : finite. Four significant digits are kept.
+    value : finite float, of which four significant digits are kept
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the value is no finite number.
     """
     value = number("value", value)
     size = abs(value)
@@ -80,22 +101,22 @@ def _own_ticks(low: float, high: float, base: int) -> np.ndarray:
 def log_axis(ax, which: str, label: str, *, unit: str = "", ticks=None, base: int = 10) -> None:
     """Make an axis logarithmic, with plain numbers at its ticks, a label and a unit.
 
-    Call it after the data are drawn, where the ticks are to be chosen from them.
-
     Parameters
     ----------
-    ax : matplotlib Axes.
-    which : "x" or "y".
-    label : what the axis shows, such as ``"compute C"``.
-    unit : such as ``"FLOPs"``; none for a ratio.
-    ticks : where to put a tick, above zero, or a mapping from there to the text. Without it:
-        powers of ``base``, or 1, 2, 5 where fewer than three of them are inside.
-    base : 10, or 2 for powers of two.
+    ax : matplotlib Axes
+    which : {"x", "y"}
+    label, unit : str
+        ``label`` says what the axis shows, ``"compute C"``; ``unit`` is ``"FLOPs"``, or none.
+    ticks : array or mapping, optional
+        Where to put a tick, above zero, or a mapping from there to the text. Without it, from the
+        data drawn so far: powers of ``base``, or 1, 2, 5 where fewer than three are inside.
+    base : int
+        10, or 2 for powers of two.
 
     Raises
     ------
-    TypeError, ValueError : ``ax`` is no Axes, an argument is out of range, or no data lie above
-        zero and no ticks are given.
+    TypeError, ValueError
+        If an argument is out of range, or no data lie above zero and no ticks are given.
     """
     from matplotlib.axes import Axes
 
@@ -120,19 +141,30 @@ def log_axis(ax, which: str, label: str, *, unit: str = "", ticks=None, base: in
 
 
 def error_bars(ax, x, y, error=None, *, label=None, colour=None, join=False, hollow=False):
-    """Draw points with their errors, and return the mean of each and half the length of its bar.
+    """Draw points with their errors.
 
     Parameters
     ----------
-    ax : matplotlib Axes.
-    x : array, shape (points,).
-    y : array, shape (points,), or (points, seeds): then the mean is drawn, with two standard
-        errors of the mean on each side.
-    error : array, shape (points,), or a number: half the length of a bar, with a ``y`` of one
-        dimension.
-    label : for the legend or ``end_labels``.
-    join : connect the points with a line.
-    hollow : points that are white inside.
+    ax : matplotlib Axes
+    x : array, shape (points,)
+    y : array, shape (points,) or (points, seeds)
+        Of seeds, two or more, the mean is drawn, with two standard errors of it on each side.
+    error : float or array, shape (points,), optional
+        Half the length of a bar, 0 or more, with a ``y`` of one dimension.
+    label, colour : str, optional
+        ``label`` for the legend or ``end_labels``; ``colour`` as matplotlib knows it.
+    join, hollow : bool
+        ``join`` connects the points with a line, ``hollow`` leaves them white inside.
+
+    Returns
+    -------
+    (array, array), shape (points,) each
+        The mean of each point and half the length of its bar, in the unit of ``y``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If numbers are not finite, shapes do not fit, ``error`` is negative or stands beside seeds.
     """
     x, y = finite_array("x", x, ndim=1), finite_array("y", y)
     if y.ndim == 2:
@@ -168,8 +200,22 @@ def note(ax, text: str, at, *, colour="0.25", shift=(6, 0)):
 
     Parameters
     ----------
-    at : (x, y) in the units of the data.
-    shift : (right, up) in points. The text starts on the side that it is shifted to.
+    ax : matplotlib Axes
+    text : str
+    at : (float, float)
+        x and y in the units of the data.
+    colour : matplotlib colour, which is darkened as far as it has to be
+    shift : (float, float)
+        Right and up, in points. The text starts on the side that it is shifted to.
+
+    Returns
+    -------
+    matplotlib Annotation
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the text is empty, ``at`` or ``shift`` not two numbers, or the colour unknown.
     """
     x, y = (number("at", one) for one in at)
     right, up = (number("shift", one) for one in shift)
@@ -186,20 +232,26 @@ def note(ax, text: str, at, *, colour="0.25", shift=(6, 0)):
 
 
 def end_labels(ax, *, side: str = "right", gap: float = 6.0) -> list:
-    """Write the label of each line at its end, instead of a legend, and return the texts.
+    """Write the label of each line (``ax.plot(..., label="law")``) at its end, and no legend.
 
     Labels that would overlap are pushed apart by as little as possible. Call it last: the
     places depend on the limits of the axes.
 
     Parameters
     ----------
-    ax : matplotlib Axes whose lines have labels (``ax.plot(..., label="law")``).
-    side : "right" or "left".
-    gap : from the end of the line to the text, in points.
+    ax : matplotlib Axes
+    side : {"right", "left"}
+    gap : float
+        From the end of the line to the text, in points, 0 or more.
+
+    Returns
+    -------
+    list of matplotlib Annotation
 
     Raises
     ------
-    ValueError : no line has a label.
+    TypeError, ValueError
+        If no line has a label, or an argument is out of range.
     """
     member("side", side, ("left", "right"))
     gap = number("gap", gap, at_least=0)

@@ -21,7 +21,27 @@ class ClaimError(AssertionError):
 
 @dataclass(frozen=True)
 class Claim:
-    """One statement with the numbers that it rests on."""
+    """One statement with the numbers that it rests on, as a notebook stores it.
+
+    Attributes
+    ----------
+    sentence : str
+        What the chapter says it has shown.
+    measured : float
+        The number that was measured, with five significant digits.
+    relation : str
+        What was expected of it, in words.
+    expected : float or (float, float)
+        The expected value or the bound; two bounds from the lower to the upper.
+    unit : str
+        Of ``measured`` and ``expected``; empty for a ratio.
+    source : str
+        Where the expectation comes from.
+    holds : bool
+        Whether ``measured`` is as expected.
+    seen_first : bool
+        Whether the bound was chosen after the result had been seen.
+    """
 
     sentence: str
     measured: float
@@ -48,25 +68,43 @@ def claim(
 ) -> None:
     """State ``sentence``, check it against numbers, and show a tick; raise where it fails.
 
-    Give either ``expected`` with a tolerance (``rel`` as a fraction of it, ``abs`` in its
-    unit, or both, of which the wider counts; 0 asks for equality), or one or both of the
-    bounds ``at_least`` and ``at_most``.
+    Give either ``expected`` with a tolerance, or one or both of the bounds.
 
     Parameters
     ----------
-    sentence : what the chapter says it has shown; one sentence.
-    measured : the number that this notebook computed or measured.
-    source : where the expectation comes from: a paper's equation, a theory, a table, or
+    sentence : str
+        What the chapter says it has shown; one sentence.
+    measured : float
+        The number that this notebook computed or measured.
+    expected : float, optional
+        What it should be. It needs ``rel`` or ``abs``, or both, of which the wider counts.
+    rel : float, optional
+        Tolerance as a fraction of ``expected``, 0 or more; 0 asks for equality.
+    abs : float, optional
+        Tolerance in the unit of ``expected``, 0 or more; 0 asks for equality.
+    at_least : float, optional
+        Lower bound; ``measured`` may be equal to it.
+    at_most : float, optional
+        Upper bound; ``measured`` may be equal to it.
+    unit : str
+        Of ``measured`` and of what is expected; none for a ratio.
+    source : str
+        Where the expectation comes from: a paper's equation, a theory, a table, or
         "this chapter" for a comparison inside it.
-    seen_first : the bound was chosen after the result had been seen. Such a claim guards the
-        result against later changes and proves nothing; the page and the scoreboard say so.
+    seen_first : bool
+        The bound was chosen after the result had been seen. Such a claim guards the result
+        against later changes and proves nothing; the page and the scoreboard say so.
 
     Raises
     ------
-    ClaimError : the claim does not hold, or ``measured`` is NaN or infinite; the message
-        carries the numbers.
-    TypeError : ``measured`` is no single number (a truth value is none).
-    ValueError : the claim cannot be checked as it is stated.
+    ClaimError
+        If the claim does not hold, or ``measured`` is NaN or infinite; the message carries the
+        numbers.
+    TypeError
+        If ``measured``, a bound or a tolerance is no single number (a truth value is none), or
+        ``seen_first`` no truth value.
+    ValueError
+        If the claim cannot be checked as it is stated, or a text is empty.
     """
     from IPython.display import display
 
@@ -99,9 +137,19 @@ def claim(
 
 
 def claim_texts(made: Claim) -> dict[str, str]:
-    """Return what a reader sees of a claim that holds, by MIME type.
+    """Return what a reader sees of a claim that holds.
 
     It follows from the claim alone, so a stored text can be held to the stored numbers.
+
+    Parameters
+    ----------
+    made : Claim
+        What ``claim`` made.
+
+    Returns
+    -------
+    dict of str to str
+        Text by MIME type: "text/plain" and "text/html".
     """
     return {"text/plain": f"✓ {_plain(made)}", "text/html": _claim_html(made)}
 

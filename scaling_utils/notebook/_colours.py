@@ -36,17 +36,24 @@ def _luminance(rgb: np.ndarray) -> float:
 
 
 def contrast(colour, ground="white") -> float:
-    """Return the contrast of two colours, from 1 (equal) to 21 (black on white).
+    """Return the contrast of two colours.
+
+    Source: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio.
 
     Parameters
     ----------
-    colour, ground : any colour that matplotlib knows.
+    colour, ground : matplotlib colour
+        Their order does not matter.
+
+    Returns
+    -------
+    float
+        From 1 (equal) to 21 (black on white).
 
     Raises
     ------
-    ValueError : one of them is no colour.
-
-    Source: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio.
+    ValueError
+        If one of them is no colour that matplotlib knows.
     """
     pair = _luminance(_rgb("colour", colour)), _luminance(_rgb("ground", ground))
     return (max(pair) + 0.05) / (min(pair) + 0.05)
@@ -55,15 +62,26 @@ def contrast(colour, ground="white") -> float:
 def ink(colour, ground="white", least: float = TEXT_CONTRAST) -> str:
     """Return the colour, darkened or lightened only as far as text in it can be read.
 
+    On a light ground the ink gets darker, on a dark one lighter; the hue stays.
+
     Parameters
     ----------
-    colour, ground : any colour that matplotlib knows. On a light ground the ink gets darker, on
-        a dark one lighter; the hue stays.
-    least : the contrast that it must have, 1 to 21.
+    colour : matplotlib colour
+        The colour to start from.
+    ground : matplotlib colour
+        What the text stands on.
+    least : float
+        The contrast that it must have, 1 to 21: see ``contrast``.
 
     Returns
     -------
-    The ink as ``#rrggbb``. Black or white where no shade of the colour reaches ``least``.
+    str
+        The ink as ``#rrggbb``. Black or white where no shade of the colour reaches ``least``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a colour is unknown to matplotlib, or ``least`` out of range.
     """
     from matplotlib.colors import to_hex
 
@@ -78,11 +96,22 @@ def ink(colour, ground="white", least: float = TEXT_CONTRAST) -> str:
 
 
 def shades(n: int) -> list[str]:
-    """Return ``n`` colours for ordered curves, dark to light, each 3 to 1 or more on white.
+    """Return colours for ordered curves, dark to light, each 3 to 1 or more on white.
 
     Parameters
     ----------
-    n : how many; 2 or more are told apart by lightness as well as by hue.
+    n : int
+        How many, at least 1; 2 or more are told apart by lightness as well as by hue.
+
+    Returns
+    -------
+    list of str
+        Each as ``#rrggbb``, from viridis.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``n`` is not a whole number from 1.
     """
     from matplotlib import colormaps
     from matplotlib.colors import to_hex

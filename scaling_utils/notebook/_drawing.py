@@ -30,20 +30,26 @@ Point = tuple[float, float]
 class Drawing:
     """A drawing, made part by part; ``notebook.drawing`` shows it.
 
+    In all texts ``_{..}`` is lowered, ``^{..}`` raised and ``*..*`` slanted. A colour is "ink",
+    which is that of the text around, or "blue", "orange", "green", "pink" or "grey". A point
+    is (right, down) from the upper left corner, in units that are about a pixel on a desk and
+    0.7 on a phone; so are all lengths.
+
     Parameters
     ----------
-    width, height : in units that are about a pixel on a desk and 0.7 on a phone. The first
-        coordinate of a point goes to the right, the second down.
-    title : what it is, in a few words.
-    description : what a reader who cannot see it should know; at least 30 characters.
-
-    In all texts ``_{..}`` is lowered, ``^{..}`` raised and ``*..*`` slanted. A colour is "ink",
-    which is that of the text around, or "blue", "orange", "green", "pink" or "grey".
+    width, height : float
+        Above 0; ``width`` at most 596, at which letters have 9 pixels on a phone.
+    title : str
+        What it is, in a few words.
+    description : str
+        What a reader who cannot see it should know; at least 30 characters.
 
     Raises
     ------
-    ValueError : the drawing is so wide that its letters could not be read on a phone, a
-        description is missing, a part lies outside, or a colour is unknown.
+    TypeError, ValueError
+        If a size is out of range, or a text empty or too short. From each part: if it lies
+        outside, its colour is unknown, a length is not positive, its text is empty, a box is
+        narrower than its text, or an arrow or a bracket is shorter than 1.
     """
 
     def __init__(self, width: float, height: float, *, title: str, description: str):
@@ -57,15 +63,26 @@ class Drawing:
         self._parts: list[str] = []
 
     def svg(self) -> str:
-        """Return the drawing as HTML with one ``<svg>`` in it."""
+        """Return the drawing.
+
+        Returns
+        -------
+        HTML with one ``<svg>`` in it, as text.
+        """
         return _svg.document(self._parts, self.width, self.height, self.title, self.description)
 
     def label(
         self, x: float, y: float, text: str, *, colour: str = _svg.INK, anchor: str = "middle"
     ) -> None:
-        """Write a text whose middle is at height ``y``; a line break starts a new line.
+        """Write a text; a line break starts a new line.
 
-        ``anchor`` says which part of the text is at ``x``: "start", "middle" or "end".
+        Parameters
+        ----------
+        x, y : float
+            Of the anchor, at the height of the middle of the text.
+        text, colour : str
+        anchor : {"start", "middle", "end"}
+            Which part of the text is at ``x``.
         """
         member("anchor", anchor, ("start", "middle", "end"))
         lines = text_of("text", text).split("\n")
@@ -88,7 +105,7 @@ class Drawing:
         width: float = 1.6,
         dashed: bool = False,
     ) -> None:
-        """Draw a line through points, shape (points, 2)."""
+        """Draw a line through two or more points, shape (points, 2), ``width`` thick."""
         at = finite_array("points", points, ndim=2)
         if at.shape[0] < 2 or at.shape[1] != 2:
             raise ValueError(f"points must have shape (2 or more, 2), got {at.shape}")
@@ -103,7 +120,7 @@ class Drawing:
     def arrow(
         self, start: Point, end: Point, text: str = "", *, colour: str = _svg.INK, shift: float = 12
     ) -> None:
-        """Draw an arrow, with a text beside its middle, ``shift`` to the left of its way."""
+        """Draw an arrow, with a text ``shift`` to the left of its middle; below 0 to the right."""
         a, b = finite_array("start", start), finite_array("end", end)
         length = float(np.hypot(*(b - a)))
         if length < 1:
@@ -122,7 +139,7 @@ class Drawing:
     def box(
         self, x: float, y: float, wide: float, high: float, text: str = "", *, colour=_svg.INK
     ) -> None:
-        """Draw a box from its upper left corner, with a text in its middle."""
+        """Draw a box from its upper left corner, ``wide`` enough for the text in its middle."""
         self._rectangle(x, y, wide, high, colour, 4)
         if text:
             if SIZE * max(map(_svg.letters_wide, text.split("\n"))) > wide:
@@ -130,7 +147,7 @@ class Drawing:
             self.label(x + wide / 2, y + high / 2, text)
 
     def dot(self, x: float, y: float, *, colour: str = _svg.INK, hollow: bool = False) -> None:
-        """Draw a dot."""
+        """Draw a dot, ``hollow`` or filled, with its centre at (x, y)."""
         self._inside((x, y), (x, y), of="the dot")
         paint = self._paint(colour)
         fill = "none" if hollow else paint
@@ -163,9 +180,21 @@ class Drawing:
         cell: float = 14.0,
         colour: str = "blue",
     ) -> None:
-        """Draw a small matrix from its upper left corner.
+        """Draw a small matrix.
 
-        ``text`` stands below it, ``sides`` say how many rows (left) and columns (above) it has.
+        Parameters
+        ----------
+        x, y : float
+            Its upper left corner.
+        rows, columns : int
+            Cells, at least 1 each.
+        text : str
+            What stands below it.
+        sides : (str, str)
+            How many rows (on the left) and columns (above) it has.
+        cell : float
+            The side of a cell, above 0.
+        colour : str
         """
         rows, columns = whole("rows", rows), whole("columns", columns)
         wide, high = columns * checked("cell", cell, above=0), rows * cell
@@ -188,14 +217,18 @@ class Drawing:
 
         Parameters
         ----------
-        x, y, wide, high : the rectangle that the axes open, from its upper left corner.
-        xlim, ylim : (from, to) in the units of the data, above zero.
-        labels : what the axes show.
+        x, y, wide, high : float
+            The rectangle that the axes open, from its upper left corner.
+        xlim, ylim : (float, float)
+            From and to, in the units of the data, above zero.
+        labels : (str, str)
+            What the axes show.
 
         Returns
         -------
-        function of arrays (x, y), shape (points,), to an array of shape (points, 2). Points that
-        lie outside the axes are left out, so a curve ends at their edge.
+        callable
+            Of arrays (x, y), shape (points,), to an array of shape (points, 2). Points that lie
+            outside the axes are left out, so a curve ends at their edge.
         """
         low, span = [], []
         for name, limits in (("xlim", xlim), ("ylim", ylim)):
@@ -243,7 +276,18 @@ class Drawing:
 
 
 def drawing(made: Drawing) -> None:
-    """Show a drawing, in a notebook as in the book; its title and description come with it."""
+    """Show a drawing, in a notebook as in the book; its title and description come with it.
+
+    Parameters
+    ----------
+    made : Drawing
+        What is shown.
+
+    Raises
+    ------
+    TypeError
+        If it is no ``Drawing``.
+    """
     from IPython.display import display
 
     if not isinstance(made, Drawing):

@@ -18,17 +18,32 @@ def valley(ax, N, loss, *, around: int = 3, error=None, colour=None, label=None,
 
     Parameters
     ----------
-    ax : matplotlib Axes; its x axis is taken to be logarithmic.
-    N : array, shape (sizes,). Parameters, any order, three different ones or more.
-    loss : array, shape (sizes,). Loss or excess.
-    around : sizes on each side of the lowest that the parabola goes through.
-    error : array, shape (sizes,), or a number: half the length of the bars.
-    label : for ``end_labels``.
-    dashed : draw the parabola dashed, as for a second set of runs.
+    ax : matplotlib Axes
+        Its x axis is taken to be logarithmic.
+    N : array, shape (sizes,)
+        Parameters, above 0, in any order, three different ones or more.
+    loss : array, shape (sizes,)
+        Loss or excess, in any unit.
+    around : int
+        Sizes on each side of the lowest that the parabola goes through, at least 1.
+    error : float or array, shape (sizes,), optional
+        Half the length of the bars, in the unit of ``loss``.
+    colour : matplotlib colour, optional
+        Of the points and the parabola; the next one of the axes if left out.
+    label : str, optional
+        For ``end_labels``.
+    dashed : bool
+        Draw the parabola dashed and the points white, as for a second set of runs.
 
     Returns
     -------
-    (N, loss) at the bottom; (nan, nan) where the parabola has none between the points.
+    (float, float)
+        N and loss at the bottom; (nan, nan) where the parabola has none between the points.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If numbers are out of range, lengths differ, or fewer than three sizes are given.
     """
     N, loss = positive_array("N", N, ndim=1), finite_array("loss", loss, ndim=1)
     same_length(N=N, loss=loss)
@@ -75,15 +90,27 @@ def signed_map(ax, values, *, rows, columns, unit: str, digits: int = 0):
 
     Parameters
     ----------
-    ax : matplotlib Axes.
-    values : array, shape (rows, columns). NaN leaves a cell empty.
-    rows, columns : texts of the ticks, one for each.
-    unit : of the values, for the bar of colours.
-    digits : of the numbers in the cells, after the point.
+    ax : matplotlib Axes
+        It gets a bar of colours beside it.
+    values : array, shape (rows, columns)
+        NaN leaves a cell empty.
+    rows, columns : sequence of str
+        Texts of the ticks, one for each.
+    unit : str
+        Of the values, for the bar of colours.
+    digits : int
+        Of the numbers in the cells, after the point; 0 or more.
 
     Returns
     -------
-    The matplotlib image. Its scale is symmetric about zero.
+    matplotlib AxesImage
+        Its scale is symmetric about zero.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``values`` have another shape, or no finite number other than 0, or an infinite one;
+        ``digits`` are out of range; or ``unit`` is empty.
     """
     values = np.asarray(values, dtype=float)
     wanted = (len(rows), len(columns))
@@ -116,14 +143,30 @@ def residuals(ax, x, left, *, unit: str, bins: int = 6, colour="C0", label=None)
 
     Parameters
     ----------
-    ax : matplotlib Axes.
-    x : array, shape (rows,), above zero: parts are equally filled, in the order of x.
-    left : array, shape (rows,). Measured less predicted, in ``unit``.
-    bins : parts; at most one for two rows.
+    ax : matplotlib Axes
+        Its y axis gets a label.
+    x : array, shape (rows,)
+        Above zero: parts are equally filled, in the order of x.
+    left : array, shape (rows,)
+        Measured less predicted, in ``unit``.
+    unit : str
+        Of ``left``, for the label.
+    bins : int
+        Parts, at least 1; at most one for two rows.
+    colour : matplotlib colour
+        Of the points and the medians.
+    label : str, optional
+        Of the medians, for the legend or ``end_labels``.
 
     Returns
     -------
-    array, shape (bins,): the medians.
+    array, shape (bins,)
+        The medians, in ``unit``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If numbers are out of range, lengths differ, parts are too many, or ``unit`` is empty.
     """
     x, left = positive_array("x", x, ndim=1), finite_array("left", left, ndim=1)
     same_length(x=x, left=left)

@@ -11,11 +11,13 @@ def predictions(*studies: str) -> None:
 
     Parameters
     ----------
-    studies : names as in ``results/registered.toml``: what stands before the dot of an id.
+    *studies : str
+        Names as in ``results/registered.toml``: what stands before the dot of an id.
 
     Raises
     ------
-    ValueError : no study is named, or one has no registered prediction.
+    ValueError
+        If no study is named, or one has no registered prediction.
     """
     book = read_predictions(registered_file()).values()
     known = sorted({_study(one) for one in book})

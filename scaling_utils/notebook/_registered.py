@@ -31,7 +31,8 @@ class Prediction:
 
     Raises
     ------
-    ValueError : a prediction that cannot be judged as it is written. TypeError : a wrong type.
+    TypeError, ValueError
+        If a field is of another type, or the prediction cannot be judged as it is written.
     """
 
     id: str
@@ -101,10 +102,22 @@ class Prediction:
         return " and ".join(f"{w} {v:.5g}" for w, v in words.items() if v is not None)
 
     def outcome(self, measured: float) -> str:
-        """Return "held", "failed", "neither" or "against us" for a measured value.
+        """Return what came of the prediction.
 
-        A prediction that failed is "neither" where a further bound was registered beyond which
-        the result counts against us, and that bound is not reached.
+        Parameters
+        ----------
+        measured : float
+            In the prediction's unit.
+
+        Returns
+        -------
+        {"held", "failed", "neither", "against us"}
+            "neither" is a failure that does not reach the bound beyond which it counts against us.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``measured`` is no finite number.
         """
         measured = number("measured", measured)
         if _inside(measured, self.at_least, self.at_most):
@@ -122,7 +135,7 @@ def _inside(value: float, low: float | None, high: float | None) -> bool:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A registered prediction and what came of it, as it is stored in a notebook."""
+    """A registered prediction and what came of it (``verdict``), as it is stored in a notebook."""
 
     id: str
     sentence: str
@@ -203,15 +216,18 @@ def registered(id: str) -> dict:
 
     Parameters
     ----------
-    id : ``study.name``, as in that file.
+    id : str
+        ``study.name``, as in that file.
 
     Returns
     -------
-    dict with ``at_least`` or ``at_most`` or both, ``unit`` and ``source``.
+    dict
+        ``at_least`` or ``at_most`` or both, ``unit`` and ``source``.
 
     Raises
     ------
-    ValueError : there is no such prediction.
+    ValueError
+        If there is no such prediction.
     """
     one = prediction(id)
     bounds = {"at_least": one.at_least, "at_most": one.at_most}
@@ -227,13 +243,15 @@ def verdict(id: str, measured: float) -> None:
 
     Parameters
     ----------
-    id : ``study.name``, as in ``results/registered.toml``.
-    measured : the number that this notebook computed, in the unit given there.
+    id : str
+        ``study.name``, as in ``results/registered.toml``.
+    measured : float
+        The number that this notebook computed, in the unit given there.
 
     Raises
     ------
-    ValueError : there is no such prediction, or ``measured`` is NaN or infinite.
-    TypeError : ``measured`` is no single number (a truth value is none).
+    TypeError, ValueError
+        If ``measured`` is no single finite number, or there is no such prediction.
     """
     from IPython.display import display
 

@@ -33,8 +33,16 @@ def setup(seed: int = 0, threads: int | None = None) -> None:
 
     Parameters
     ----------
-    seed : whole number, at least 0; seeds torch where it is already imported.
-    threads : torch's number of threads; the book's small models train faster on one.
+    seed : int
+        0 or more; seeds torch where it is already imported.
+    threads : int, optional
+        Torch's number of threads, at least 1; the book's small models train faster on one. None
+        leaves it as it is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``seed`` or ``threads`` is not a whole number in its range.
     """
     import sys
 
@@ -56,6 +64,16 @@ def write_setup_cell() -> str:
 
     The cell differs in the address alone, whether that is set or not: setting it makes no output
     out of date. While it is unset, the cell says so where it would have to install the package.
+
+    Returns
+    -------
+    str
+        The code of the cell.
+
+    Raises
+    ------
+    ImportError
+        From the cell, not from here: where the package is missing and the address is unset.
     """
     return (
         "# Setup: the same cell on your machine, in Colab, on Kaggle and on Binder.\n"

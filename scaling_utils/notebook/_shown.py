@@ -28,7 +28,18 @@ def text_of(name: str, text: str) -> str:
 
 
 def say(text: str) -> None:
-    """Show ``text`` as Markdown. Use an f-string, so that the numbers come from the code."""
+    """Show ``text`` as Markdown. Use an f-string, so that the numbers come from the code.
+
+    Parameters
+    ----------
+    text : str
+        What is shown.
+
+    Raises
+    ------
+    ValueError
+        If there is no text, or it is empty.
+    """
     from IPython.display import Markdown, display
 
     display(Markdown(text_of("text", text)))
@@ -37,11 +48,22 @@ def say(text: str) -> None:
 def figure(fig, alt: str) -> None:
     """Show a matplotlib figure once, with a description of what it shows, and close it.
 
+    Text on white that is too pale to be read is darkened first: see ``ink``.
+
     Parameters
     ----------
     fig : matplotlib Figure
-    alt : what a reader who cannot see the figure should know: the axes, the trend,
-        the conclusion. At least 30 characters; a bare "plot" helps nobody.
+        What is shown.
+    alt : str
+        What a reader who cannot see the figure should know: the axes, the trend, the
+        conclusion. At least 30 characters; a bare "plot" helps nobody.
+
+    Raises
+    ------
+    TypeError
+        If ``fig`` is no Figure.
+    ValueError
+        If ``alt`` is shorter.
     """
     import matplotlib.pyplot as plt
     from IPython.display import display
@@ -84,25 +106,32 @@ def table(columns, rows: Iterable[Sequence] | None = None, caption: str = "") ->
 
     ``table({"law": names, "a": (exponents, ".3f"), "wasted": (shares, "{:.0f} %")})``
 
-    Parameters
-    ----------
-    columns : mapping from a heading to the column: one value for each row, or a pair (values,
-        format). A format is one of Python's, such as ``".3f"``, or a text with it in braces,
-        which may carry the unit. None and NaN leave a cell empty. Without a mapping: the
-        headings, and then ``rows`` is needed.
-    rows : one sequence of cells per row; a cell is shown as ``str`` gives it.
-    caption : a sentence that says what the numbers are, with their unit.
-
     On a phone the last columns may start off the screen: put results first.
 
     Headings and cells may come from a reader's file. Formulas, emphasis, code and links to the
     web are shown as such; a bar, a line break and a tag lose their meaning, and so do images
     and other links. The caption is the author's own text and is shown as it is.
 
+    Parameters
+    ----------
+    columns : mapping or sequence
+        Mapping from a heading to the column: one value for each row, or a pair (values, format).
+        A format is one of Python's, such as ``".3f"``, or a text with it in braces, which may
+        carry the unit. None and NaN leave a cell empty. Without a mapping: the headings, and
+        then ``rows`` is needed.
+    rows : iterable of sequence, optional
+        One sequence of cells per row; a cell is shown as ``str`` gives it.
+    caption : str
+        A sentence that says what the numbers are, with their unit.
+
     Raises
     ------
-    ValueError : there are no columns or no rows, one is longer or shorter than the others, or a
-        value cannot be written in its format; the message names the column.
+    TypeError
+        If a column of a mapping is one value, not one for each row.
+    ValueError
+        If there are no columns or no rows, one is longer or shorter than the others, a value
+        cannot be written in its format, or ``rows`` stand beside a mapping; the message names
+        the column.
     """
     if isinstance(columns, Mapping):
         if rows is not None:

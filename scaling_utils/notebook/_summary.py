@@ -19,13 +19,16 @@ def in_short(*numbers: tuple[str, str], do: str) -> None:
 
     Parameters
     ----------
-    numbers : three pairs: the number with its unit, from the code, as in ``f"{x:.0f} %"``; and
-        the words that follow it.
-    do : what the reader should do; one sentence.
+    *numbers : (str, str)
+        Three pairs: the number with its unit, from the code, as in ``f"{x:.0f} %"``; and the
+        words that follow it.
+    do : str
+        What the reader should do; one sentence.
 
     Raises
     ------
-    ValueError : there are not three pairs, the first of a pair has no digit, or a text is empty.
+    ValueError
+        If there are not three pairs, the first of a pair has no digit, or a text is empty.
     """
     if len(numbers) != 3:
         raise ValueError(f"numbers must be 3 pairs, got {len(numbers)}")
@@ -45,6 +48,16 @@ def takeaway(text: str) -> None:
     """Show what was learned, at the end of a section: one or two sentences.
 
     Where it needs no number, a Markdown cell that starts with ``> **Takeaway.**`` does the same.
+
+    Parameters
+    ----------
+    text : str
+        What was learned.
+
+    Raises
+    ------
+    ValueError
+        If there is no text, or it is empty.
     """
     say(f"{TAKEAWAY} {_one_line(text_of('text', text))}")
 

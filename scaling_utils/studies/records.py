@@ -38,9 +38,22 @@ ABOUT = (
 def read_rows(path: str | Path) -> list[dict]:
     """Read a CSV of recorded runs; what looks like a number becomes one, hashes stay text.
 
+    Parameters
+    ----------
+    path : path
+        Of the file, whose first line names the columns.
+
+    Returns
+    -------
+    list of dict
+        One for each row, by the names of the columns: an int, a float or a text each.
+
     Raises
     ------
-    ValueError : a file without rows.
+    OSError
+        If the file is missing or cannot be read.
+    ValueError
+        If it has no rows.
     """
     with Path(path).open(newline="", encoding="utf-8") as file:
         rows = [
@@ -63,11 +76,24 @@ def _number(text: str):
 
 
 def read_record(folder: str | Path) -> tuple[dict[str, dict], list[dict]]:
-    """Return the settings and origin of each job by its key, and the runs, of a recorded study.
+    """Read the two tables of a recorded study.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``jobs.csv`` and ``runs.csv``.
+
+    Returns
+    -------
+    (dict of str to dict, list of dict)
+        The settings and origin of each job by its key, and the runs.
 
     Raises
     ------
-    OSError : a file is missing. ValueError : a run of a job that is not in ``jobs.csv``.
+    OSError
+        If a file is missing.
+    ValueError
+        If a file has no rows, or a run is of a job that is not in ``jobs.csv``.
     """
     about = {row["key"]: row for row in read_rows(Path(folder) / "jobs.csv")}
     runs = read_rows(Path(folder) / "runs.csv")
@@ -83,9 +109,20 @@ def recorded(name: str) -> Path:
     It is looked for beside the package, as in a checkout; inside it, as it is installed; and in
     the working folder and those above it.
 
+    Parameters
+    ----------
+    name : str
+        Of the study, such as "known_entropy".
+
+    Returns
+    -------
+    Path
+        The first such folder that holds ``runs.csv``.
+
     Raises
     ------
-    FileNotFoundError : there is no study of that name; the message lists those that there are.
+    FileNotFoundError
+        If there is no study of that name; the message lists those that there are.
     """
     package = Path(__file__).parents[1]
     places = [
@@ -106,6 +143,16 @@ def settings_of(job: dict) -> dict:
 
     Lists and tables, which the file holds as JSON, are read; an empty cell is a setting that
     this job was not given.
+
+    Parameters
+    ----------
+    job : dict
+        A row of ``jobs.csv``, as ``read_record`` gives it.
+
+    Returns
+    -------
+    dict
+        The job's settings, without what the row says of where and how it ran.
     """
     return {
         name: _setting(value)

@@ -19,8 +19,16 @@ class Slices:
 
     Attributes
     ----------
-    C : FLOPs. N : parameters. D : tokens, C / (6 N). loss : nats per token. All (points,).
-    firm : for each point, whether its budget's best size has two sizes or more on each side.
+    C : array, shape (points,)
+        Training FLOPs.
+    N : array, shape (points,)
+        Parameters.
+    D : array, shape (points,)
+        Tokens, C / (6 N).
+    loss : array, shape (points,)
+        Nats per token.
+    firm : array of bool, shape (points,)
+        Whether the best size of a point's budget has two sizes or more on each side.
     """
 
     C: np.ndarray
@@ -34,7 +42,7 @@ class Slices:
 
     @property
     def budgets(self) -> np.ndarray:
-        """The budgets that are firmly bracketed, rising."""
+        """The budgets that are firmly bracketed, in FLOPs, rising."""
         return np.unique(self.C[self.firm])
 
 
@@ -48,18 +56,25 @@ def isoflop_slices(cells: Cells, budgets, around: int | None = None) -> Slices:
 
     Parameters
     ----------
-    cells : the tuned grid. budgets : FLOPs, shape (budgets,).
-    around : keep at most so many sizes on each side of the best one. A valley is no parabola,
-        and a grid that reaches further up one wall than up the other moves the lowest point of
-        the parabola through all of it: see ``fitting.isoflop_bias``. None keeps all.
+    cells : Cells
+        The tuned grid.
+    budgets : array, shape (budgets,)
+        Training FLOPs, above 0. They come back rising, each once.
+    around : int, optional
+        Keep at most so many sizes on each side of the best one, at least 1. A valley is no
+        parabola, and a grid that reaches further up one wall than up the other moves the lowest
+        point of the parabola through all of it: see ``fitting.isoflop_bias``. None keeps all.
 
     Returns
     -------
-    Slices, for ``fitting.fit_isoflop(slices.C, slices.N, slices.loss)``.
+    Slices
+        For ``fitting.fit_isoflop(slices.C, slices.N, slices.loss)``.
 
     Raises
     ------
-    ValueError : budgets that are not positive and finite, or that no size reaches.
+    TypeError, ValueError
+        If budgets are not positive and finite, no size reaches any of them, or ``around`` is not a
+        whole number from 1.
     """
     budgets = np.unique(positive_array("budgets", budgets, ndim=1))
     around = None if around is None else whole("around", around)

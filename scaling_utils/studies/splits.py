@@ -24,10 +24,17 @@ class Score:
 
     Attributes
     ----------
-    mean, largest : as a share of the measured loss.
-    mean_excess, largest_excess : as a share of the measured excess over the source's entropy;
-        NaN where the entropy is unknown.
-    cells : number of cells in the set.
+    mean : float
+        Mean error, as a share of the measured loss.
+    largest : float
+        Largest error, as a share of the measured loss.
+    mean_excess : float
+        Mean error, as a share of the measured excess over the source's entropy; NaN where the
+        entropy is unknown.
+    largest_excess : float
+        Largest error, as a share of that excess; NaN where the entropy is unknown.
+    cells : int
+        Number of cells in the set.
     """
 
     mean: float
@@ -43,9 +50,14 @@ class Split:
 
     Attributes
     ----------
-    N, D : parameters and tokens from which on cells are held out.
-    C : FLOPs above which they are.
-    shortest : tokens below which a cell is in no set: neither fitted nor scored.
+    N : float
+        Parameters from which on cells are held out.
+    D : float
+        Tokens from which on they are.
+    C : float
+        FLOPs above which they are.
+    shortest : float
+        Tokens below which a cell is in no set: neither fitted nor scored.
     """
 
     N: float
@@ -54,8 +66,22 @@ class Split:
     shortest: float = 0.0
 
     def masks(self, N, D, C) -> dict[str, np.ndarray]:
-        """Return "N", "D" and "C", the held-out sets, which overlap, and "fitted", the other
-        cells: masks of the shape of the sizes, lengths and FLOPs given."""
+        """Return which cells are held out, and which are fitted.
+
+        Parameters
+        ----------
+        N : array, shape (cells,)
+            Parameters.
+        D : array, shape (cells,)
+            Tokens.
+        C : array, shape (cells,)
+            Training FLOPs.
+
+        Returns
+        -------
+        dict of str to array of bool, shape (cells,)
+            "N", "D" and "C", the held-out sets, which overlap, and "fitted", the other cells.
+        """
         N, D, C = np.asarray(N), np.asarray(D), np.asarray(C)
         inside = self.shortest <= D
         found = {
@@ -102,24 +128,36 @@ def held_out(
     shortest: float = 0.0,
     flops=None,
 ) -> dict[str, np.ndarray]:
-    """Return the masks of the held-out sets and of the cells to fit, each of shape (cells,).
+    """Return the masks of the held-out sets and of the cells to fit.
+
+    The rule is that of results/PREREGISTRATION.md: see ``Split``.
 
     Parameters
     ----------
-    cells : the whole table, held-out cells included.
-    N, D : the sizes and the lengths from which on cells are held out; the largest ones of the
-        table if left out.
-    share : cells with C above this share of the largest C in the table are held out, too.
-    shortest : cells with fewer tokens are in no set: they are neither fitted nor scored.
-    flops : training FLOPs of each cell, shape (cells,); 6 N D if left out.
+    cells : Cells
+        The whole table, held-out cells included.
+    N : float, optional
+        Parameters from which on cells are held out, above 0; the table's largest if left out.
+    D : float, optional
+        Tokens from which on cells are held out, above 0; the table's largest if left out.
+    share : float
+        Cells with C above this share of the largest C in the table are held out, too; above 0
+        and at most 1.
+    shortest : float
+        Tokens, 0 or more. Cells with fewer are in no set: they are neither fitted nor scored.
+    flops : array, shape (cells,), optional
+        Training FLOPs of each cell, above 0; 6 N D if left out.
 
     Returns
     -------
-    dict : "N", "D" and "C", the held-out sets, which overlap, and "fitted", all other cells.
+    dict of str to array of bool, shape (cells,)
+        "N", "D" and "C", the held-out sets, which overlap, and "fitted", all other cells.
 
     Raises
     ------
-    TypeError, ValueError : an argument out of range; a split that leaves no cell to fit.
+    TypeError, ValueError
+        If an argument is out of range, ``flops`` do not fit the table, or the split leaves no
+        cell to fit.
     """
     split = largest_held_out(cells, N, D, share, shortest=shortest, flops=flops)
     return split.masks(cells.N, cells.D, _flops(cells, flops))
@@ -136,13 +174,22 @@ def score(predicted, cells: Cells, masks: Mapping[str, np.ndarray]) -> dict[str,
 
     Parameters
     ----------
-    predicted : ``law.loss(cells.N, cells.D)``, nats per token, shape (cells,).
-    cells : the measured table. masks : sets by name, from ``held_out``; empty ones are left out.
+    predicted : array, shape (cells,)
+        ``law.loss(cells.N, cells.D)``, nats per token.
+    cells : Cells
+        The measured table.
+    masks : mapping of str to array of bool, shape (cells,)
+        Sets by name, from ``held_out``; empty ones are left out.
+
+    Returns
+    -------
+    dict of str to Score
+        By the names of the sets.
 
     Raises
     ------
-    TypeError, ValueError : a prediction that is not finite or has another shape; a mask that
-        does not fit the table.
+    TypeError, ValueError
+        If the prediction is not finite or has another shape, or a mask does not fit the table.
     """
     predicted = finite_array("predicted", predicted, ndim=1)
     same_length(predicted=predicted, cells=cells.loss)

@@ -33,10 +33,16 @@ class Study:
 
     Attributes
     ----------
-    name : of the study, its folder's. rows : the recorded runs. jobs : what ``jobs.csv`` says of
-    each job, by its key.
-    cells : tuned losses, sorted by N, then D; all arrays below have their shape (cells,).
-    split : which cells are held out.
+    name : str
+        Of the study, its folder's.
+    rows : list of dict
+        The recorded runs.
+    jobs : dict of str to dict
+        What ``jobs.csv`` says of each job, by its key.
+    cells : Cells
+        Tuned losses, sorted by N, then D; all arrays below have their shape (cells,).
+    split : Split
+        Which cells are held out.
     """
 
     name: str
@@ -52,7 +58,7 @@ class Study:
 
     @cached_property
     def masks(self) -> dict[str, np.ndarray]:
-        """The held-out sets "N", "D" and "C", which overlap, and "fitted"."""
+        """The held-out sets "N", "D" and "C", which overlap, and "fitted": masks of the cells."""
         return self.split.masks(self.cells.N, self.cells.D, self.C)
 
     @property
@@ -66,7 +72,10 @@ class Study:
         return float(self.cells.entropy[0])
 
     def where(self, kept) -> Study:
-        """Return the study of some of the cells, by a mask; the split stays what it is."""
+        """Return the study of some of the cells, by a mask of shape (cells,).
+
+        The split stays what it is. Errors are those of ``Cells.where``.
+        """
         return replace(self, cells=self.cells.where(kept))
 
     def only(self, keep: Callable[[dict], bool], loss: str = "loss") -> Study:
@@ -74,9 +83,23 @@ class Study:
 
         Parameters
         ----------
-        keep : says of a run, with its job's settings, whether it counts:
+        keep : callable
+            Says of a run, with its job's settings, whether it counts:
             ``lambda run: run["rate"] == 0.004``.
-        loss : the column that is measured, where a run has several.
+        loss : str
+            The column that is measured, where a run has several.
+
+        Returns
+        -------
+        Study
+            Of these runs.
+
+        Raises
+        ------
+        KeyError
+            If a run lacks that column.
+        ValueError
+            If no run is left, or ``cells`` cannot tune those that are.
         """
         rows = [row | {"loss": row[loss]} for row in _kept(self.rows, self.jobs, keep)]
         return replace(self, rows=rows, cells=cells(rows))
@@ -86,14 +109,32 @@ class Study:
 
         Parameters
         ----------
-        function : ``fit_parametric``, ``fit_coupled``, or another function of N, D and loss.
-        held : its other arguments, such as constants that are known: ``E=study.entropy``.
+        function : callable
+            ``fit_parametric``, ``fit_coupled``, or another function of N, D and loss.
+        held
+            Its other arguments, such as constants that are known: ``E=study.entropy``.
+
+        Returns
+        -------
+        object
+            What the function returns, a fit.
         """
         part = self.fitted
         return function(part.N, part.D, part.loss, **held)
 
     def predicted(self, forecast) -> np.ndarray:
-        """Return the loss of each cell by a fit, a law, a function of (N, D), or an array."""
+        """Return the loss of each cell by a forecast.
+
+        Parameters
+        ----------
+        forecast : object
+            A fit, a law, a function of (N, D), or an array, shape (cells,).
+
+        Returns
+        -------
+        array, shape (cells,)
+            Nats per token.
+        """
         law = getattr(forecast, "law", forecast)
         predict = getattr(law, "loss", law)
         return predict(self.cells.N, self.cells.D) if callable(predict) else np.asarray(predict)
@@ -103,11 +144,18 @@ class Study:
 
         Parameters
         ----------
-        forecast : as for ``predicted``. It may be NaN where cells are in no set.
+        forecast : object
+            As for ``predicted``. It may be NaN where cells are in no set.
 
         Returns
         -------
-        dict of Score by "N", "D", "C" and "fitted"; shares of the loss and of the excess.
+        dict of str to Score
+            By "N", "D", "C" and "fitted", empty sets left out; shares of the loss and the excess.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the forecast is not finite on a cell of a set, or has another shape.
         """
         values = self.predicted(forecast)
         asked = np.any(list(self.masks.values()), axis=0)
@@ -117,8 +165,13 @@ class Study:
         return splits.score(values, self.cells, self.masks)
 
     def no_change(self) -> np.ndarray:
-        """Return the laziest forecast: each cell has the loss of the best fitted cell that is no
-        larger and no longer; NaN where there is none."""
+        """Return the laziest forecast: the loss of the best fitted cell no larger and no longer.
+
+        Returns
+        -------
+        array, shape (cells,)
+            Nats per token; NaN where there is no such cell.
+        """
         part, found = self.fitted, []
         for N, D in zip(self.cells.N, self.cells.D, strict=True):
             losses = part.loss[(part.N <= N) & (part.D <= D)]
@@ -129,13 +182,15 @@ class Study:
         """Refit a fit of this study to ``n`` resamples of whole sizes.
 
         All lengths of one size come from one trunk and share most of their training, so they are
-        drawn together. The result is the fit's ``Resamples``, with ``interval``.
+        drawn together. Result, with ``interval``, and errors are those of ``fitting.Fit.resample``.
         """
         return fit.resample(by=self.fitted.N, n=n, seed=seed)
 
     def slices(self, budgets, around: int | None = None) -> slices.Slices:
-        """Return the losses at equal compute of all cells that are fitted or held out: see
-        ``isoflop_slices``."""
+        """Return the losses at equal compute of all cells that are fitted or held out.
+
+        Parameters, result and errors are those of ``isoflop_slices``, without its ``cells``.
+        """
         part = self.cells.where(self.split.shortest <= self.cells.D)
         return slices.isoflop_slices(part, budgets, around)
 
@@ -145,9 +200,20 @@ class Study:
         It has one seed, one rate and one length, and the study's experiment trains it:
         ``experiments.neural_ngrams(study.settings(N, D), folder)``.
 
+        Parameters
+        ----------
+        N, D : float
+            Parameters and tokens of the cell.
+
+        Returns
+        -------
+        dict
+            The settings of the job.
+
         Raises
         ------
-        ValueError : no cell of that size and length.
+        TypeError, ValueError
+            If no cell has that size and length, or the study's jobs do not give runs by tokens.
         """
         N, D = number("N", N, above=0), number("D", D, above=0)
         at = np.flatnonzero((self.cells.N == N) & (self.cells.D == D))
@@ -175,20 +241,29 @@ def read(
 
     Parameters
     ----------
-    study : the name of one of this book, ``results/<name>``, or a folder that ``sweeps.record``
-        has written.
-    more : others whose runs belong to the same cells, such as rates and seeds that were added
+    study : str or path
+        One of this book by name, ``results/<name>``, or a folder that ``sweeps.record`` wrote.
+    *more : str or path
+        Others whose runs belong to the same cells, such as rates and seeds that were added
         after the score. The split stays that of the first one.
-    keep : says of a run which ones to read, as for ``Study.only``. A study of several sources or
+    keep : callable, optional
+        Says of a run which ones to read, as for ``Study.only``. A study of several sources or
         architectures needs it: ``lambda run: run["model"]["kind"] == "lstm"``.
-    shortest : tokens of the shortest runs that are fitted and scored. Left out, it is what was
+    shortest : float, optional
+        Tokens of the shortest runs that are fitted and scored. Left out, it is what was
         registered, or 0 where nothing was.
+
+    Returns
+    -------
+    Study
+        Its runs, tuned to cells, with the registered split.
 
     Raises
     ------
-    FileNotFoundError : no study of that name; the message lists those that there are.
-    OSError, ValueError : a table that is missing, empty or damaged, or is no grid of sizes and
-        tokens that leaves cells to fit.
+    FileNotFoundError
+        If there is no study of that name; the message lists those that there are.
+    OSError, ValueError
+        If a table is missing, empty or damaged, or no grid that leaves cells to fit.
     """
     folders = [_folder(one) for one in (study, *more)]
     name, jobs, parts = folders[0].name, {}, []

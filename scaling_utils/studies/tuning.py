@@ -13,16 +13,26 @@ COLUMNS = ("N", "D", "loss", "seed", "rate")
 
 @dataclass(frozen=True)
 class Cells:
-    """Tuned losses, one entry per cell; all arrays have shape (cells,), sorted by N, then D.
+    """Tuned losses, one entry per cell, sorted by N, then D.
 
     Attributes
     ----------
-    N : parameters. D : training tokens.
-    loss : tuned loss, nats per token. se : its standard error over seeds; NaN with one seed.
-    rate : the tuned peak learning rate.
-    edge : whether the best rate was the highest or lowest one, so that no parabola was drawn.
-    seeds : number of seeds.
-    entropy : smallest possible loss of the source, in nats per token; NaN where unknown.
+    N : array, shape (cells,)
+        Parameters.
+    D : array, shape (cells,)
+        Training tokens.
+    loss : array, shape (cells,)
+        Tuned loss, nats per token.
+    se : array, shape (cells,)
+        Its standard error over seeds, nats per token; NaN with one seed.
+    rate : array, shape (cells,)
+        The tuned peak learning rate.
+    edge : array of bool, shape (cells,)
+        Whether the best rate was the highest or lowest one, so that no parabola was drawn.
+    seeds : array of int, shape (cells,)
+        Number of seeds.
+    entropy : array, shape (cells,)
+        Smallest possible loss of the source, in nats per token; NaN where unknown.
     """
 
     N: np.ndarray
@@ -39,11 +49,27 @@ class Cells:
 
     @property
     def excess(self) -> np.ndarray:
-        """Loss above the source's entropy, nats per token."""
+        """Loss above the source's entropy, nats per token, (cells,); NaN where that is unknown."""
         return self.loss - self.entropy
 
     def where(self, kept) -> Cells:
-        """Return the cells that a mask of shape (cells,) keeps."""
+        """Return some of the cells.
+
+        Parameters
+        ----------
+        kept : array of bool, shape (cells,)
+            Which ones stay.
+
+        Returns
+        -------
+        Cells
+            Those, in their order.
+
+        Raises
+        ------
+        ValueError
+            If ``kept`` is no such mask.
+        """
         kept = np.asarray(kept)
         if kept.dtype != bool or kept.shape != self.N.shape:
             raise ValueError(
@@ -60,16 +86,24 @@ def cells(rows: Iterable[Mapping]) -> Cells:
     loss is its lowest value: with rates a factor of two apart, the best one of them alone
     would leave a saw-tooth of a few thousandths of the loss. At an edge of the rates the
     cell's loss is the measured one. Rates that not all seeds of the cell have are left out.
-    So are runs that diverged.
+    So are rates at which a run diverged.
 
     Parameters
     ----------
-    rows : dicts with N, D, loss, seed, rate, and perhaps entropy, which a text leaves empty.
+    rows : iterable of mapping
+        With N, D (tokens), loss (nats per token), seed, rate, and perhaps entropy (nats per
+        token), which a text leaves empty.
+
+    Returns
+    -------
+    Cells
+        One entry for each size and number of tokens.
 
     Raises
     ------
-    ValueError : no rows; a row without one of these columns; the same run twice with another
-        loss; a cell in which no rate has every seed.
+    ValueError
+        If there are no rows; a row lacks one of these columns; the same run comes twice with
+        losses that differ by more than a thousandth; or in a cell no rate has every seed.
     """
     grouped: dict[tuple, dict] = defaultdict(lambda: defaultdict(dict))
     entropies: dict[tuple, float] = {}

@@ -36,15 +36,21 @@ def connected(workers: int, scheduler: str | None = None, slurm: Mapping | None 
 
     Parameters
     ----------
-    workers : number of worker processes; not used with ``scheduler``.
-    scheduler : address of a running scheduler, such as "tcp://127.0.0.1:8786".
-    slurm : options of `dask_jobqueue.SLURMCluster`; Slurm then starts the workers.
+    workers
+        Number of worker processes; not used with ``scheduler``.
+    scheduler
+        Address of a running scheduler, such as "tcp://127.0.0.1:8786".
+    slurm
+        Options of `dask_jobqueue.SLURMCluster`; Slurm then starts the workers.
 
     Raises
     ------
-    ImportError : Dask, or dask-jobqueue, is not installed.
-    ConnectionError : no scheduler answers at the address.
-    ValueError : Slurm, or dask-jobqueue, refuses the options.
+    ImportError
+        If Dask, or dask-jobqueue, is not installed.
+    ConnectionError
+        If no scheduler answers at the address.
+    ValueError
+        If Slurm, or dask-jobqueue, refuses the options.
     """
     try:
         import dask

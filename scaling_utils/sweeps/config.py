@@ -32,7 +32,15 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class Config:
-    """A sweep that was read from a file: the experiment's name and the jobs, in their order."""
+    """A sweep that was read from a file.
+
+    Attributes
+    ----------
+    experiment : str
+        The name of a registered experiment, or "module:function".
+    jobs : list of dict
+        The jobs' settings, in their order.
+    """
 
     experiment: str
     jobs: list[dict]
@@ -41,11 +49,22 @@ class Config:
 def read_config(path: str | Path) -> Config:
     """Read a sweep from a TOML file, or from a YAML file (.yaml, .yml) where PyYAML is there.
 
+    Parameters
+    ----------
+    path : path
+        Of the file, at most 100,000 bytes of UTF-8.
+
+    Returns
+    -------
+    Config
+        The experiment's name and the jobs. Whether there is such an experiment is not checked.
+
     Raises
     ------
-    ConfigError : a file that cannot be read, is too large, or is no TOML or YAML; a key that is
-        missing, not known or of the wrong type; an empty grid; a setting given twice; two equal
-        jobs; more jobs than a sweep may have.
+    ConfigError
+        If the file cannot be read, is too large, or is no TOML or YAML; a key is missing, not
+        known or of the wrong type; a grid is empty; a setting is given twice; two jobs are equal;
+        or there are more jobs than a sweep may have.
     """
     path = Path(path)
     try:
@@ -58,9 +77,20 @@ def read_config(path: str | Path) -> Config:
 def read_toml(path: str | Path) -> dict:
     """Read a TOML file.
 
+    Parameters
+    ----------
+    path : path
+        Of the file.
+
+    Returns
+    -------
+    dict
+        What it holds.
+
     Raises
     ------
-    ConfigError : a file that cannot be read, is too large, or is no TOML.
+    ConfigError
+        If the file cannot be read, is too large, or is no TOML.
     """
     path = Path(path)
     try:
@@ -127,11 +157,22 @@ def expand(content: Mapping) -> list[dict]:
 
     Parameters
     ----------
-    content : dict with "grid", a list of dicts, and perhaps "fixed", a dict.
+    content : mapping
+        With "grid", a list of dicts, and perhaps "fixed", a dict of settings of all jobs. A
+        grid's "vary" has a list of values for each setting that varies; the grid's other keys are
+        settings of all its jobs. "experiment" is let pass.
+
+    Returns
+    -------
+    list of dict
+        The jobs' settings, grid by grid.
 
     Raises
     ------
-    ConfigError : see `read_config`.
+    ConfigError
+        If a key is missing, not known or of the wrong type; a grid is empty; a setting is given
+        twice, has a reserved name ("key", "row") or a value that JSON cannot hold; two jobs are
+        equal (1 and 1.0 are); or there are more than 100,000.
     """
     unknown = [key for key in content if key not in _TOP]
     if unknown:

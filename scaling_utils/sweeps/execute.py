@@ -28,14 +28,23 @@ class Task:
 
     Attributes
     ----------
-    experiment : "module:function"; or the function, pickled, where it cannot be imported.
-    module : the name of its module. sha256 : of that module's file, where it is not imported.
-    key, job : the job and its key.
-    folder : where the job keeps its checkpoints; made where it is missing. It is locked: a
-        second process that was given the same job waits until the first is gone.
-    path : folders in which modules are looked for, besides the usual ones.
-    code : the digest of each module of the experiment, by its name.
-    accept_changed : whether to go on from checkpoints of other code.
+    experiment
+        "module:function"; or the function, pickled, where it cannot be imported.
+    module
+        The name of its module.
+    sha256
+        Of that module's file, where it is not imported.
+    key, job
+        The job and its key.
+    folder
+        Where the job keeps its checkpoints; made where it is missing. It is locked: a second
+        process that was given the same job waits until the first is gone.
+    path
+        Folders in which modules are looked for, besides the usual ones.
+    code
+        The digest of each module of the experiment, by its name.
+    accept_changed
+        Whether to go on from checkpoints of other code.
     """
 
     experiment: str | bytes

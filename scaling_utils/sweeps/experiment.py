@@ -16,17 +16,26 @@ class Experiment:
 
     Parameters
     ----------
-    function : a registered experiment's name, "module:function", or a function.
+    function
+        A registered experiment's name, "module:function", or a function.
 
     Attributes
     ----------
-    name : "module:function". module : its first part. function : the function.
-    code : the digest of each module of the experiment, by its name.
-    importable : whether workers can import it; otherwise it is sent to them as it is.
+    name
+        "module:function".
+    module
+        Its first part.
+    function
+        The function.
+    code
+        The digest of each module of the experiment, by its name.
+    importable
+        Whether workers can import it; otherwise it is sent to them as it is.
 
     Raises
     ------
-    ValueError, TypeError : no function, or one that is not found.
+    ValueError, TypeError
+        If it is no function, or none is found.
     """
 
     def __init__(self, function: str | Callable):
@@ -58,7 +67,8 @@ class Experiment:
 
         Raises
         ------
-        LedgerError : results of another experiment; or, unless ``accept_changed``, of other code.
+        LedgerError
+            If it holds results of another experiment; or, unless ``accept_changed``, of other code.
         """
         changed: set[str] = set()
         old = unknown = 0

@@ -31,12 +31,19 @@ def claim_folder(folder: Path, key: str, code: str, accept_changed: bool) -> lis
 
     Parameters
     ----------
-    folder : of a job, there and locked. key : the job's. code : the digest of what runs now.
-    accept_changed : whether to go on from what other code has left.
+    folder
+        Of a job, there and locked.
+    key
+        The job's.
+    code
+        The digest of what runs now.
+    accept_changed
+        Whether to go on from what other code has left.
 
     Raises
     ------
-    FolderError : it holds the files of another job, or of other code; or its claim is damaged.
+    FolderError
+        If it holds the files of another job, or of other code; or its claim is damaged.
     """
     claim = folder / _CLAIM
     before = _read(claim) if claim.exists() else {"key": key, "code": []}

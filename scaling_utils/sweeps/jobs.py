@@ -25,7 +25,23 @@ def canonical(job: Mapping) -> str:
 
 
 def job_key(job: Mapping) -> str:
-    """Return the key of a job: the first 16 hexadecimal digits of the SHA-256 of its JSON."""
+    """Return the key of a job: the first 16 hexadecimal digits of the SHA-256 of its JSON.
+
+    Parameters
+    ----------
+    job : mapping
+        Settings that JSON can hold; their order does not matter. 1 and 1.0 make two keys.
+
+    Returns
+    -------
+    str
+        The key, the same in every sweep.
+
+    Raises
+    ------
+    TypeError, ValueError
+        From ``json``, if a value is of another kind or a number is not finite.
+    """
     return hashlib.sha256(canonical(job).encode()).hexdigest()[:_KEY_LENGTH]
 
 
@@ -47,8 +63,10 @@ def checked_jobs(jobs: Iterable[Mapping]) -> dict[str, dict]:
 
     Raises
     ------
-    TypeError : a job that is not a dict, or holds what JSON cannot.
-    ValueError : no job, two equal jobs, a number that is not finite, a reserved name.
+    TypeError
+        If a job is not a dict, or holds what JSON cannot.
+    ValueError
+        If there is no job, two are equal, a number is not finite, or a name is reserved.
     """
     if isinstance(jobs, str | Mapping):
         raise TypeError(f"jobs must be a list of dicts, got {jobs!r}")
@@ -113,7 +131,13 @@ def check_value(name: str, value, depth: int = 0) -> None:
 
 
 def experiments() -> dict[str, str]:
-    """Return the experiments that have a name: name to "module:function"."""
+    """Return the experiments that have a name.
+
+    Returns
+    -------
+    dict of str to str
+        Each name's address, "module:function".
+    """
     return dict(importlib.import_module(_REGISTRY).EXPERIMENTS)
 
 
@@ -123,16 +147,26 @@ def present_address(address: str) -> str:
 
 
 def find_experiment(name: str) -> tuple[str, Callable]:
-    """Return an experiment's address "module:function", and the function.
+    """Return an experiment's address, and the function.
 
     Parameters
     ----------
-    name : the name of a registered experiment (see `experiments`), or "module:function"; an
-        address that a recorded table has from before the function was moved is good, too.
+    name : str
+        The name of a registered experiment (see `experiments`), or "module:function"; an address
+        that a recorded table has from before the function was moved is good, too.
+
+    Returns
+    -------
+    (str, callable)
+        The address "module:function" where it lies now, and the function.
 
     Raises
     ------
-    ValueError : no such name, module or function; a module that fails as it is imported.
+    TypeError
+        If the name is no text.
+    ValueError
+        If there is no such name, module or function, it is no function, or the module fails as it
+        is imported.
     """
     if not isinstance(name, str):
         raise TypeError(f"experiment must be text, got {name!r}")

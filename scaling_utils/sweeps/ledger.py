@@ -22,16 +22,25 @@ class Ledger:
 
     Parameters
     ----------
-    path : the file; it is made, with its folder, where it is missing.
+    path : path
+        Of the file; it is made, with its folder, where it is missing.
 
     Attributes
     ----------
-    jobs : dict of the jobs' lines by key, in the order in which the jobs ended.
-    sources : dict of the provenances by id.
+    jobs : dict of str to dict
+        The jobs' lines by key, in the order in which the jobs ended.
+    sources : dict of str to dict
+        The provenances by id.
 
     Raises
     ------
-    LedgerError : a file that another sweep has open, or that is not a ledger.
+    LedgerError
+        If another sweep has the file open, it is not a ledger, or it cannot be opened or written.
+
+    Warns
+    -----
+    LedgerWarning
+        If the last line was cut short. It is removed, and its job is not done.
     """
 
     def __init__(self, path: str | Path):
@@ -77,16 +86,23 @@ class Ledger:
 
         Parameters
         ----------
-        key, job : the job and its key.
-        rows : one dict for each recorded run.
-        experiment : "module:function" of what ran.
-        seconds : wall-clock time of the call that ended the job.
-        provenance : where the result comes from; it is written once for all jobs that share it.
+        key : str
+            The job's key.
+        job : dict
+            Its settings.
+        rows : list of dict
+            One for each recorded run.
+        experiment : str
+            "module:function" of what ran.
+        seconds : float
+            Wall-clock time of the call that ended the job.
+        provenance : dict
+            Where the result comes from; it is written once for all jobs that share it.
 
         Raises
         ------
-        LedgerError : the disk is full or refuses. The job counts as not done, and those before
-            it stay.
+        LedgerError
+            If the disk is full or refuses. The job counts as not done, and those before it stay.
         """
         source = source_id(provenance)
         line = {
@@ -122,11 +138,27 @@ class Ledger:
 
 
 def read_ledger(path: str | Path) -> tuple[dict[str, dict], dict[str, dict]]:
-    """Return the jobs' lines by key and the provenances by id, without changing the file.
+    """Read a ledger without changing it.
+
+    Parameters
+    ----------
+    path : path
+        Of the file.
+
+    Returns
+    -------
+    (dict of str to dict, dict of str to dict)
+        The jobs' lines by key, in the order in which the jobs ended, and the provenances by id.
 
     Raises
     ------
-    LedgerError : a file that cannot be read or is not a ledger; the message names the line.
+    LedgerError
+        If the file cannot be read or is not a ledger; the message names the line.
+
+    Warns
+    -----
+    LedgerWarning
+        If the last line was cut short. It is left out.
     """
     jobs, sources, _ = read_lines(Path(path))
     return jobs, sources

@@ -45,7 +45,8 @@ def read_lines(path: Path) -> tuple[dict[str, dict], dict[str, dict], int]:
 
     Raises
     ------
-    LedgerError : a file that cannot be read; a line that is none of a ledger's.
+    LedgerError
+        If the file cannot be read, or a line is none of a ledger's.
     """
     try:
         content = path.read_bytes()

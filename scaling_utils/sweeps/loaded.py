@@ -19,7 +19,8 @@ class Notes(MetaPathFinder):
 
     Parameters
     ----------
-    modules : names of modules; what belongs to the same top-level packages is noted.
+    modules
+        Names of modules; what belongs to the same top-level packages is noted.
     """
 
     def __init__(self, modules):

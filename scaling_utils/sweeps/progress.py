@@ -15,9 +15,12 @@ class Progress:
 
     Parameters
     ----------
-    costs : the cost of each job that is to be run, by key; any unit.
-    done : number of jobs that were done before.
-    stream : where the lines go; on a terminal they overwrite each other.
+    costs
+        The cost of each job that is to be run, by key; any unit.
+    done
+        Number of jobs that were done before.
+    stream
+        Where the lines go; on a terminal they overwrite each other.
     """
 
     def __init__(self, costs: dict[str, float], done: int, stream: TextIO | None = None):

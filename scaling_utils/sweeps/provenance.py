@@ -25,9 +25,11 @@ def collect_provenance() -> dict:
 
     Returns
     -------
-    dict with ``device``, ``threads``, ``python``, ``torch``, ``numpy``, ``scaling_utils``,
-    ``commit`` (None outside a git checkout) and ``dirty`` (whether the package's files differ
-    from the commit; None where there is none).
+    dict
+        ``device``, ``threads``, ``python``, ``torch``, ``numpy``, ``scaling_utils``, ``commit``
+        (None outside a git checkout) and ``dirty`` (whether the package's files differ from the
+        commit; None where there is none). ``threads`` is None where nothing says it, and a version
+        where the package is missing.
     """
     commit, dirty = _checkout()
     return {

@@ -22,13 +22,25 @@ _LEFT_OUT = ("kind", "id", "modules")  # of a provenance; code_sha256 stands for
 def record(ledger: str | Path, folder: str | Path) -> None:
     """Write the jobs and the runs of a ledger to ``jobs.csv`` and ``runs.csv`` in a folder.
 
-    Rows are sorted by the size, the tokens, the seed and the rate of the run, so that the order
-    does not depend on which job ended first. Floats keep seven digits, hashes sixteen.
+    Rows of ``runs.csv`` are sorted by the size, the tokens, the seed and the rate of the run, those
+    of ``jobs.csv`` by their settings, so that the order does not depend on which job ended first.
+    Floats keep seven digits, hashes sixteen.
+
+    Parameters
+    ----------
+    ledger : path
+        The file that ``sweep`` has written.
+    folder : path
+        Where the tables go; made where it is missing. Earlier tables there are replaced.
 
     Raises
     ------
-    LedgerError : a file that cannot be read or is not a ledger.
-    ValueError : a ledger without jobs.
+    LedgerError
+        If the ledger cannot be read or is none.
+    ValueError
+        If it holds no jobs.
+    OSError
+        If the tables cannot be written.
     """
     jobs, sources = read_ledger(ledger)
     if not jobs:

@@ -29,7 +29,17 @@ _GONE = "the Dask scheduler went away; the same call goes on where this one stop
 
 @dataclass(frozen=True)
 class Failure:
-    """A job that failed: its key, its settings, and the error in one line."""
+    """A job that failed.
+
+    Attributes
+    ----------
+    key : str
+        The job's key.
+    job : dict
+        Its settings.
+    error : str
+        What went wrong, in one line.
+    """
 
     key: str
     job: dict
@@ -39,7 +49,12 @@ class Failure:
 class JobsFailed(RuntimeError):
     """Some jobs failed; the others are in the ledger.
 
-    ``failures`` says which and why, ``rows`` holds the rows of those that are done.
+    Attributes
+    ----------
+    failures : list of Failure
+        Which jobs, and why.
+    rows : list of dict
+        The rows of those that are done, as ``sweep`` returns them.
     """
 
     def __init__(self, failures: list[Failure], rows: list[dict]):
@@ -75,32 +90,49 @@ def sweep(
 
     Parameters
     ----------
-    function : ``(job, folder) -> rows``: a registered experiment's name, "module:function",
-        or a function of a module. ``rows`` is a list of dicts, one for each recorded run.
-    jobs : dicts that JSON can hold. Equal jobs have the same key, in every sweep.
-    ledger : the file of JSON lines; made where it is missing, with its folder.
-    scheduler : address of a running Dask scheduler; its workers must see the ledger's folder
-        and have one thread each. Without it worker processes are started here.
-    slurm : options of `dask_jobqueue.SLURMCluster`; Slurm then starts the workers.
-    workers : number of worker processes, each with one thread; not used with ``scheduler``.
-    progress : whether to write lines about it to standard error.
-    path : folders in which the workers look for modules, besides the usual ones.
-    accept_changed : whether to go on where the ledger, or a checkpoint, comes from other code.
+    function : str or callable
+        ``(job, folder) -> rows``: a registered experiment's name, "module:function", or a function
+        of a module. ``rows`` is a list of dicts, one for each recorded run.
+    jobs : iterable of mapping
+        Settings that JSON can hold. Equal jobs have the same key, in every sweep.
+    ledger : path
+        The file of JSON lines; made where it is missing, with its folder.
+    scheduler : str, optional
+        Address of a running Dask scheduler; its workers must see the ledger's folder and have one
+        thread each. Without it worker processes are started here.
+    slurm : mapping, optional
+        Options of `dask_jobqueue.SLURMCluster`; Slurm then starts the workers.
+    workers : int
+        Worker processes, at least 1, each with one thread; not used with ``scheduler``.
+    progress : bool
+        Whether to write lines about it to standard error.
+    path : iterable of path
+        Folders in which the workers look for modules, besides the usual ones.
+    accept_changed : bool
+        Whether to go on where the ledger, or a checkpoint, comes from other code.
 
     Returns
     -------
-    The rows of all jobs, in the order of the jobs: ``key``, ``row``, the job's settings and
-    what the function returned.
+    list of dict
+        The rows of all jobs, in the order of the jobs: ``key``, ``row``, the job's settings and
+        what the function returned.
 
     Raises
     ------
-    JobsFailed : after all others have ended. Failed jobs are tried again by the next call.
-    LedgerError : a ledger that is damaged, in use, of another experiment or of other code; a
-        disk that is full. What was written before stays.
-    ValueError, TypeError : jobs that are no dicts, repeat each other or are none; a function
-        that is not found, or whose module cannot be imported.
-    ImportError : Dask is not installed.
-    ConnectionError : the scheduler does not answer, or went away; all workers died for good.
+    JobsFailed
+        After all others have ended. Failed jobs are tried again by the next call.
+    LedgerError
+        If the ledger is damaged, in use, of another experiment or of other code, or has one of
+        the jobs with its numbers written in another way; or the disk is full. What was written
+        before stays.
+    ValueError, TypeError
+        If jobs are no dicts, repeat each other or are none; the function, or its module, is not
+        found, or its ``cost`` fails; both a scheduler and Slurm are asked for; or Slurm refuses
+        its options.
+    ImportError
+        If Dask, or for Slurm dask-jobqueue, is not installed.
+    ConnectionError
+        If the scheduler does not answer, or went away; or all workers died for good.
     """
     workers = whole("workers", workers)
     if scheduler is not None and slurm is not None:

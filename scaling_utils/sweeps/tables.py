@@ -18,14 +18,21 @@ def table(ledger: str | Path) -> list[dict]:
 
     The order does not depend on the order in which the jobs ended.
 
+    Parameters
+    ----------
+    ledger : path
+        The file that ``sweep`` has written.
+
     Returns
     -------
-    list of dicts: the columns ``key`` and ``row`` (from 0), the job's settings, and what the
-    experiment returned; a name that is in both has the experiment's value.
+    list of dict
+        The columns ``key`` and ``row`` (from 0), the job's settings, and what the experiment
+        returned; a name that is in both has the experiment's value.
 
     Raises
     ------
-    LedgerError : a file that cannot be read or is not a ledger.
+    LedgerError
+        If the file cannot be read or is not a ledger.
     """
     jobs, _ = read_ledger(ledger)
     return rows_of(sorted(jobs.values(), key=_order))
@@ -71,7 +78,8 @@ def check_writable(path: str | Path) -> None:
 
     Raises
     ------
-    OSError : the path is a folder; its folder cannot be made or written to.
+    OSError
+        If the path is a folder, or its folder cannot be made or written to.
     """
     path = Path(path)
     if path.is_dir():
@@ -89,13 +97,22 @@ def _draft(path: Path) -> Path:
 
 
 def write_csv(rows: list[dict], path: str | Path) -> None:
-    """Write rows to a CSV file: a column for each name that occurs, in the order of its first
-    use. Lists and tables are written as JSON, and numbers that are not finite as nan, inf and
-    -inf. The file is replaced in one step.
+    """Write rows to a CSV file, which is replaced in one step.
+
+    There is a column for each name that occurs, in the order of its first use. Lists and tables
+    are written as JSON, and numbers that are not finite as nan, inf and -inf.
+
+    Parameters
+    ----------
+    rows : list of dict
+        A name that a row lacks leaves its cell empty.
+    path : path
+        Of the file; its folder is made where it is missing.
 
     Raises
     ------
-    OSError : the place cannot be written, or the disk is full; an earlier file stays.
+    OSError
+        If the place cannot be written, or the disk is full; an earlier file stays.
     """
     path = Path(path)
     columns = list(dict.fromkeys(name for row in rows for name in row))

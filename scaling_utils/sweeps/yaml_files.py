@@ -40,8 +40,10 @@ def read_yaml(text: str):
 
     Raises
     ------
-    YamlError : no YAML; a plain word or number that can be read in two ways; a key that comes
-        twice in a table; an anchor or alias; a tag of a type; more than one document.
+    YamlError
+        If the text is no YAML, or holds a plain word or number that can be read in two ways, a
+        key that comes twice in a table, an anchor or alias, a tag of a type, or more than one
+        document.
     """
     loader = _Loader(text)
     try:

@@ -23,24 +23,53 @@ class Task(Protocol):
 
     Attributes
     ----------
-    sha256 : of the data, as text; None where they are made from settings alone.
-    entropy : the smallest possible loss, in the unit of the loss; None where it is unknown.
+    sha256 : str or None
+        Of the data; None where they are made from settings alone.
+    entropy : float or None
+        The smallest possible loss, in the unit of the loss; None where it is unknown.
     """
 
     sha256: str | None
     entropy: float | None
 
     def batches(self, seeds: int | Sequence[int], size: int, copies: int = 1) -> Batches:
-        """Return index -> inputs and targets of a batch of ``size``, the same on every call.
+        """Return what gives the batches of some seeds.
 
-        With S seeds, inputs (S copies, size, ...) and targets (S copies, size, ...); inputs that
-        all networks share are (size, ...). With one seed as a number, (size, ...) both.
+        Parameters
+        ----------
+        seeds : int or sequence of int
+            Of the data: S of them, or one as a number for a network on its own.
+        size : int
+            Examples in a batch.
+        copies : int
+            Networks that learn from each seed, at least 1.
+
+        Returns
+        -------
+        callable
+            Index of a batch -> its inputs and targets, the same on every call. With S seeds, inputs
+            (S copies, size, ...) and targets (S copies, size, ...); inputs that all networks share
+            are (size, ...). With one seed as a number, (size, ...) both.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``copies`` is not a whole number from 1, or not 1 where ``seeds`` is a number.
         """
 
     def measure(self, model: nn.Module) -> dict[str, list[float] | float]:
-        """Return "loss", the held-out loss, and "se", its standard error, perhaps more.
+        """Measure a model, or networks side by side, on held-out data.
 
-        Each is a list with one number per network, shape (M,), or a number for a model alone.
+        Parameters
+        ----------
+        model : torch.nn.Module
+            What was trained on the batches.
+
+        Returns
+        -------
+        dict
+            "loss", the held-out loss, and "se", its standard error in the same unit, perhaps more.
+            Each is a list with one number per network, shape (M,), or a number for a model alone.
         """
 
 

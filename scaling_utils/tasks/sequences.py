@@ -27,12 +27,16 @@ class LanguageSequences:
 
     Parameters
     ----------
-    language : a ``corpora.languages.Language``, or arguments of ``dirichlet_language``.
-    length : tokens of a sequence.
+    language : Language or dict
+        A ``corpora.languages.Language``, or arguments of ``dirichlet_language``.
+    length : int
+        Tokens of a sequence, more than the order of the language.
 
     Raises
     ------
-    ValueError : a length that does not exceed the order, so that no place sees all it needs.
+    TypeError, ValueError
+        If the length does not exceed the order, so that no place sees all it needs; or the
+        arguments of the language are bad.
     """
 
     def __init__(self, language: languages.Language | dict, length: int):
@@ -47,7 +51,28 @@ class LanguageSequences:
         return self.language.chains(PASSAGES, self.length + 1, seed, block)
 
     def batches(self, seeds: int | Sequence[int], size: int, copies: int = 1) -> Batches:
-        """Return index -> inputs and targets (size, length), of several seeds (M, size, length)."""
+        """Return what gives the batches of some seeds: see ``Task.batches``.
+
+        Parameters
+        ----------
+        seeds : int or sequence of int
+            Of the passages, S of them, or one as a number; each is 0 or more.
+        size : int
+            Sequences in a batch.
+        copies : int
+            Networks that learn from each seed; 1 where ``seeds`` is a number.
+
+        Returns
+        -------
+        callable
+            Index of a batch -> inputs and targets, (size, length) each, or (S copies, size, length)
+            of several seeds.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``copies`` is out of range.
+        """
 
         def draw(seed: int, index: int) -> tuple[Tensor, Tensor]:
             places = np.arange(index * size, (index + 1) * size)
@@ -60,11 +85,21 @@ class LanguageSequences:
         return side_by_side(draw, seeds, copies)
 
     def measure(self, model: nn.Module) -> dict[str, float]:
-        """Return the loss in nats per symbol where the context is whole, and its error.
+        """Return the loss where the context is whole.
 
         Only places that see ``order`` symbols count, so that the entropy is the smallest
         possible loss. It is measured against the true rows: no drawn symbol adds noise. The
         standard error takes passages as independent; all networks share them.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+            Maps tokens (B, T) to logits (B, T, V).
+
+        Returns
+        -------
+        dict of str to float
+            "loss" and "se", its standard error, in nats per symbol.
         """
         each = self._divergences(model).mean(1)  # (n,)
         return {
@@ -73,8 +108,18 @@ class LanguageSequences:
         }
 
     def by_place(self, model: nn.Module) -> list[float]:
-        """Return the loss at each place that sees ``order`` symbols or more, the first one
-        first, in nats per symbol; ``measure`` gives their mean."""
+        """Return the loss at each place of a sequence that sees ``order`` symbols or more.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+            Maps tokens (B, T) to logits (B, T, V).
+
+        Returns
+        -------
+        list of float, shape (length - order + 1,)
+            Nats per symbol, the first such place first; ``measure`` gives their mean.
+        """
         return (self.entropy + self._divergences(model).mean(0)).tolist()
 
     @torch.no_grad()
@@ -101,7 +146,17 @@ class TextSequences:
 
     Parameters
     ----------
-    name : of the corpus. length : bytes of a sequence.
+    name : str
+        Of the corpus, as in ``corpora.texts.text``: "python", "english" or "cpp".
+    length : int
+        Bytes of a sequence, at least 1; a model is measured with up to 4096.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the name is unknown, or the length not a whole number from 1.
+    DataUnavailable
+        If this machine has no files of which to make the corpus.
     """
 
     vocab = 256
@@ -113,23 +168,75 @@ class TextSequences:
         self.sha256 = self.split.text.sha256
 
     def batches(self, seeds: int | Sequence[int], size: int, copies: int = 1) -> Batches:
-        """Return index -> inputs and targets (size, length), of several seeds (M, size, length)."""
+        """Return what gives the batches of some seeds: see ``Task.batches``.
+
+        Parameters
+        ----------
+        seeds : int or sequence of int
+            Of the passages, S of them, or one as a number; each is 0 or more and below 2^53.
+        size : int
+            Sequences in a batch, at least 1.
+        copies : int
+            Networks that learn from each seed; 1 where ``seeds`` is a number.
+
+        Returns
+        -------
+        callable
+            Index of a batch -> inputs and targets, (size, length) each, or (S copies, size, length)
+            of several seeds.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is out of range, or no document is longer than a sequence.
+        """
         many = [seeds] if isinstance(seeds, int) else list(seeds)
         drawn = {seed: Sequences(self.split.train, self.length, size, seed) for seed in many}
         return side_by_side(lambda seed, index: drawn[seed](index), seeds, copies)
 
     def measure(self, model: nn.Module) -> dict[str, float]:
-        """Return the loss on held-out documents in nats per byte, and its standard error.
+        """Return the loss on held-out documents.
 
         Pieces of all held-out documents are taken evenly; documents count as independent.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+            Maps tokens (B, T) to logits (B, T, 256).
+
+        Returns
+        -------
+        dict of str to float
+            "loss" and "se", its standard error, in nats per byte.
+
+        Raises
+        ------
+        ValueError
+            If the length is more than 4096.
         """
         found = evaluate(model, self._held_out)
         return {"loss": found.loss, "se": found.se}
 
     @torch.no_grad()
     def by_place(self, model: nn.Module) -> list[float]:
-        """Return the loss at each place of a piece, the one that sees one byte first, in nats
-        per byte. The mean of ``measure`` weighs places by how often pieces reach them."""
+        """Return the loss at each place of a piece of a held-out document.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+            Maps tokens (B, T) to logits (B, T, 256).
+
+        Returns
+        -------
+        list of float, shape (length,)
+            Nats per byte, the place that sees one byte first. The mean of ``measure`` weighs places
+            by how often pieces reach them.
+
+        Raises
+        ------
+        ValueError
+            If the length is more than 4096.
+        """
         sums, counts = torch.zeros(2, self.length, dtype=torch.float64)  # (T,) each
         model.eval()
         for tokens, targets, _ in self._held_out:

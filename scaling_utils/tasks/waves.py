@@ -21,14 +21,32 @@ CHUNK = 4096  # held-out points at a time
 class WaveTask:
     """Points of one embedded cube, and one function on it for each seed.
 
-    The loss is a squared error, and 0 is the smallest possible one.
+    The loss is a squared error in units of the function's variance, and 0 is the smallest
+    possible one.
 
     Parameters
     ----------
-    dimension, ambient, bend : of ``corpora.manifolds.EmbeddedCube``.
-    smoothness, octaves : of ``corpora.manifolds.Waves``. seeds : one function for each.
-    pool : training points, which are repeated in a new order in each epoch. held_out : points
-        on which the loss is measured. All functions share both sets.
+    dimension : int
+        Of the cube.
+    ambient : int
+        Of the space that the cube lies in, at least ``dimension``.
+    bend : float
+        Size of the cube's curved part, 0 for a flat one: see ``corpora.manifolds.EmbeddedCube``.
+    smoothness : float
+        Of the functions, 0 or more: see ``corpora.manifolds.Waves``.
+    octaves : float
+        Range of their wave numbers, from 1 to 2^octaves; above 0.
+    seeds : sequence of int
+        Of the functions, one for each; each is 0 or more.
+    pool : int
+        Training points, which are repeated in a new order in each epoch.
+    held_out : int
+        Points on which the loss is measured. All functions share both sets.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is out of its range.
     """
 
     entropy = 0.0
@@ -42,9 +60,29 @@ class WaveTask:
         self.test_inputs, self.test_targets = _labelled(cube, targets, held_out, TESTS)
 
     def batches(self, seeds: Sequence[int], size: int, copies: int = 1) -> Batches:
-        """Return index -> points (size, ambient) and targets (S copies, size).
+        """Return what gives the batches: each point of one has the value of each function.
 
-        ``seeds`` are those of the functions: each of a batch's points has the value of each.
+        In each epoch what is left of the pool after its last whole batch is not used.
+
+        Parameters
+        ----------
+        seeds : sequence of int
+            Those of the functions, all S of them and in their order.
+        size : int
+            Points in a batch, at most ``pool``.
+        copies : int
+            Networks that learn each function, at least 1.
+
+        Returns
+        -------
+        callable
+            Index of a batch -> points (size, ambient), which all networks share, and targets
+            (S copies, size).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the seeds are others, or ``copies`` is not a whole number from 1.
         """
         if tuple(seeds) != self.seeds:
             raise ValueError(f"seeds must be those of the functions, {self.seeds}, got {seeds}")
@@ -63,9 +101,22 @@ class WaveTask:
 
     @torch.no_grad()
     def measure(self, model: Regressors) -> dict[str, list[float]]:
-        """Return each member's mean squared error on the held-out points, and its error.
+        """Return each network's mean squared error on the held-out points.
 
-        Members are the functions in their order, with equally many copies of each.
+        Parameters
+        ----------
+        model : models.Regressors
+            Its M members are the functions in their order, with equally many copies of each.
+
+        Returns
+        -------
+        dict of str to list of float, shape (M,)
+            "loss", in units of the function's variance, and "se", its standard error over points.
+
+        Raises
+        ------
+        ValueError
+            If the number of members is no multiple of the number of functions.
         """
         copies, rest = divmod(model.members, len(self.seeds))
         if rest:

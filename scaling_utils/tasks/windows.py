@@ -25,11 +25,20 @@ class LanguageWindows:
 
     Parameters
     ----------
-    language : a ``corpora.languages.Language``, or arguments of ``dirichlet_language``.
-    unique : number of distinct training windows, which are then repeated in a new order in
-        each epoch; None draws every window fresh.
-    held_out : contexts on which the loss is measured, the same ones for all networks. None
-        measures all contexts with their exact weights.
+    language : Language or dict
+        A ``corpora.languages.Language``, or arguments of ``dirichlet_language``.
+    unique : int, optional
+        Number of distinct training windows, which are then repeated in a new order in each
+        epoch; None draws every window fresh.
+    held_out : int or None
+        Contexts on which the loss is measured, the same ones for all networks. None measures
+        all contexts with their exact weights.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``unique`` or ``held_out`` is not a whole number from 1, or the arguments of the
+        language are bad.
     """
 
     def __init__(
@@ -46,7 +55,26 @@ class LanguageWindows:
         self.entropy, self.sha256 = language.entropy, language.sha256
 
     def batches(self, seeds: int | Sequence[int], size: int, copies: int = 1) -> Batches:
-        """Return index -> windows (S copies, size, c) and targets (S copies, size)."""
+        """Return what gives the batches of some seeds: see ``Task.batches``.
+
+        Parameters
+        ----------
+        seeds : int or sequence of int
+            Of the windows, S of them, or one as a number; each is 0 or more.
+        size, copies : int
+            ``size`` windows a batch, ``copies`` networks a seed: 1 where ``seeds`` is a number.
+
+        Returns
+        -------
+        callable
+            Index of a batch -> windows (S copies, size, order) and targets (S copies, size); of one
+            seed as a number (size, order) and (size,).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``copies`` is out of range.
+        """
         many = [seeds] if isinstance(seeds, int) else list(seeds)
         numbers = self._fresh if self.unique is None else self._repeated(many)
 
@@ -79,13 +107,22 @@ class LanguageWindows:
         return draw
 
     def measure(self, model: nn.Module) -> dict[str, list[float]]:
-        """Return each member's loss in nats per symbol, and its standard error.
+        """Return each member's held-out loss.
 
         The loss after each held-out context is the cross-entropy against the true row, so
         that no drawn symbol adds noise; mean loss is the source's entropy plus the mean
-        Kullback-Leibler divergence. Its standard error is over contexts, which all networks
-        share; differences between networks are better known than it says. It is 0 where all
-        contexts are measured.
+        Kullback-Leibler divergence. Its error is over contexts, which all networks share, so
+        differences between networks are better known. It is 0 where all contexts are measured.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+            Maps windows (M, B, order) to logits (M, B, V), and has ``members``, M.
+
+        Returns
+        -------
+        dict of str to list of float, shape (M,)
+            "loss" and "se", its standard error, in nats per symbol.
         """
         if self.held_out is None:
             return {"loss": self.measure_all(model), "se": [0.0] * model.members}
@@ -98,10 +135,19 @@ class LanguageWindows:
         }
 
     def measure_all(self, model: nn.Module) -> list[float]:
-        """Return each member's loss over all contexts with their exact weights, nats per symbol.
+        """Return each member's loss over all contexts with their exact weights.
 
-        It has no error of sampling. The language of the recorded study has 262,144 contexts,
-        eight times what ``measure`` takes.
+        The language of the recorded study has 262,144, eight times what ``measure`` takes.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+            As for ``measure``.
+
+        Returns
+        -------
+        list of float, shape (M,)
+            Nats per symbol, without an error of sampling.
         """
         each = self._divergences(model, np.arange(len(self.language.rows)))
         return (self.entropy + each @ torch.from_numpy(self.language.mass)).tolist()
@@ -124,11 +170,22 @@ class TextWindows:
 
     Parameters
     ----------
-    name : of the corpus. context : bytes before the target.
-    unique : bytes of documents to train on, the first ones in an order that the seed decides;
-        None takes all of them.
-    held_out : windows on which the loss is measured, about.
-    training_documents : whether it is measured on documents that were trained on, too.
+    name : str
+        Of the corpus, as in ``corpora.texts.text``: "python", "english" or "cpp".
+    context : int
+        Bytes before the target, at least 1.
+    unique : int, optional
+        Bytes of documents to train on, more than ``context``: the first ones in an order that the
+        seed decides. None takes all of them.
+    held_out : int
+        Windows on which the loss is measured, about.
+    training_documents : bool
+        Whether it is measured on documents that were trained on, too.
+
+    Raises
+    ------
+    TypeError, ValueError, DataUnavailable
+        If a number is out of its range; and as ``split_text``.
     """
 
     vocab = 256
@@ -148,7 +205,27 @@ class TextWindows:
         self.held_out, self.training_documents = whole("held_out", held_out), training_documents
 
     def batches(self, seeds: int | Sequence[int], size: int, copies: int = 1) -> Batches:
-        """Return index -> windows (S copies, size, c) and targets (S copies, size)."""
+        """Return what gives the batches of some seeds: see ``Task.batches``.
+
+        Parameters
+        ----------
+        seeds : int or sequence of int
+            Of the windows, S of them, or one as a number; each is 0 or more and below 2^53.
+        size, copies : int
+            ``size`` windows a batch, ``copies`` networks a seed: 1 where ``seeds`` is a number.
+
+        Returns
+        -------
+        callable
+            Index of a batch -> windows (S copies, size, context) and targets (S copies, size); of
+            one seed as a number (size, context) and (size,).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is out of range, ``unique`` is more than the documents have, or none of
+            them holds a window.
+        """
         many = [seeds] if isinstance(seeds, int) else list(seeds)
         drawn = {seed: Windows(self._part(seed), self.context, size, seed) for seed in many}
         return side_by_side(lambda seed, index: drawn[seed](index), seeds, copies)
@@ -170,11 +247,21 @@ class TextWindows:
         return splits.Stream(np.concatenate(pieces), offsets, names)
 
     def measure(self, model: nn.Module) -> dict[str, list[float]]:
-        """Return each member's loss in nats per byte on held-out documents, and its error.
+        """Return each member's loss on held-out documents.
 
         The standard error takes documents as independent. ``loss_training_documents``, if
         asked for, is over windows spread evenly through the training documents; a run that drew
         D of the S windows there has seen a share 1 - exp(-D/S) of them.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+            Maps windows (M, B, context) to logits (M, B, 256), and has ``members``, M.
+
+        Returns
+        -------
+        dict of str to list of float, shape (M,)
+            "loss", "se", and perhaps "loss_training_documents", in nats per byte.
         """
         held_out = self._evaluated(model, self.split.held_out)
         found = {"loss": held_out.loss.tolist(), "se": held_out.se.tolist()}
@@ -191,5 +278,21 @@ class TextWindows:
 
 @lru_cache(maxsize=2)
 def split_text(name: str) -> splits.Split:
-    """Return a corpus, divided by document into nine tenths to train on and the rest."""
+    """Return a corpus, divided by document into nine tenths to train on and the rest.
+
+    Parameters
+    ----------
+    name : str
+        Of the corpus, as in ``corpora.texts.text``: "python", "english" or "cpp".
+
+    Returns
+    -------
+    corpora.splits.Split
+        Of the documents, by their names; the last two that were asked for are kept.
+
+    Raises
+    ------
+    ValueError, DataUnavailable
+        If the name is unknown; if this machine has no files of which to make the corpus.
+    """
     return splits.split(texts.text(name))

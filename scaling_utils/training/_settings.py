@@ -57,8 +57,9 @@ def check_settings(
 
     Raises
     ------
-    ValueError : a setting differs that ``change`` does not name or that cannot be changed, or
-        ``change`` names something that is no setting.
+    ValueError
+        If a setting differs that ``change`` does not name or that cannot be changed, or ``change``
+        names something that is no setting.
     """
     change = {change} if isinstance(change, str) else set(change)
     allowed = sorted((set(_FREE) | set(own)) - set(_FIXED))

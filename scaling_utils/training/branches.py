@@ -32,27 +32,44 @@ def train_branches(
     begins, decays there, is measured, and goes back. Each result is bit for bit that of a
     separate run with ``schedules.wsd``. All lengths together cost the longest one and the
     decays of the others (Hägele et al. 2024, https://arxiv.org/abs/2405.18392, Sec. 4).
+    At the end the trainer stands where the decay of the last length began.
 
     Results of one trunk share their first steps, so they are not independent. Resample
     whole trunks when you bootstrap.
 
     Parameters
     ----------
-    ends : lengths in optimiser steps, rising.
-    measure : called with the trainer at the end of each branch and that length; returns rows.
-    warmup : steps. decay : share of each length.
-    save : called with a state every ``seconds`` and after each branch. saved : such a state,
-        to go on from, of the same plan (``ends``, ``warmup``, ``decay``) and the same trainer.
+    trainer : Trainer
+        At step 0, or set up as the one that made ``saved``.
+    ends : sequence of int
+        Lengths in optimiser steps, rising, at least one.
+    measure : callable
+        Called as ``measure(trainer, end)`` at the end of each branch; returns a list of rows.
+    warmup : int
+        Steps of the warm-up, 0 or more; all of them before the first decay.
+    decay : float
+        Share of each length, above 0 and at most 1.
+    save : callable, optional
+        Called with a state every ``seconds`` and after each branch.
+    saved : dict, optional
+        Such a state, to go on from, of the same plan (``ends``, ``warmup``, ``decay``) and of a
+        trainer with the same settings.
+    seconds : float
+        Time between two saves within a branch, above 0. The clock is looked at every 100 steps.
 
     Returns
     -------
-    The rows of all branches, in order.
+    list of dict
+        The rows of all branches, in order; those in ``saved`` come first.
 
     Raises
     ------
-    TypeError, ValueError : ``ends`` that are empty, not whole or not rising; a warm-up that
-        reaches into the first decay; a trainer that has made steps, without ``saved``; a
-        ``saved`` that another plan or a trainer with other settings made.
+    TypeError, ValueError
+        If ``ends`` are empty, not whole or not rising; ``decay``, ``warmup`` or ``seconds`` is out
+        of range; the warm-up reaches into a decay; the trainer has made steps, and there is no
+        ``saved``; or another plan, or a trainer with other settings, made ``saved``.
+    FloatingPointError
+        If the loss of every member is no longer finite where it is recorded.
     """
     ends = [whole("ends", end) for end in ends]
     if not ends or any(a >= b for a, b in pairwise(ends)):

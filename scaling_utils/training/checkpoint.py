@@ -2,9 +2,8 @@
 
 A checkpoint is a pair of files in one folder: ``step-000000100.pt``, written by
 ``torch.save``, and ``step-000000100.pt.sha256`` in the format of ``sha256sum``. Both are
-written under a temporary name, forced to the disk, and renamed, the hash first. A rename
-happens entirely or not at all, so that a file under its final name is complete, and has
-its hash beside it, whenever the process was killed.
+written under a temporary name, forced to the disk, and renamed, the hash first. So a file
+under its final name is complete, with its hash, whenever the process was killed.
 
 A folder belongs to one run, and to one process at a time. A checkpoint may say whose it is:
 saved with an ``owner``, it is refused to every other one, whatever folder it lies in.
@@ -47,32 +46,35 @@ def save(
 ) -> Path:
     """Write the state of a run after ``step`` optimiser steps, so that no crash can spoil it.
 
-    Files that a killed process left behind are removed first, and after the new checkpoint
-    is safe on the disk, those before the last ``keep``. A checkpoint of the same step is
-    replaced; damaged ones of later steps are removed.
+    Left-overs of a killed process and damaged checkpoints of later steps are removed first,
+    and when the new one is safe, those before the last ``keep``. One of this step is replaced.
 
     Parameters
     ----------
-    folder : created if it does not exist.
-    step : optimiser steps done, at least 0.
-    state : nested dicts, lists and tuples of tensors, numbers, strings and None, with
-        random states as tensors (``torch.get_rng_state()``).
-    keep : number of checkpoints that stay, at least 1; 2 leaves an earlier one to go back
-        to when the disk damages the newest.
-    owner : whose checkpoint it is, for example the key of a job. ``load`` and ``latest`` compare
-        it when they are given one. None says nothing.
+    folder : path
+        Made if it does not exist.
+    step : int
+        Optimiser steps done, at least 0.
+    state : dict
+        Nested dicts, lists and tuples of tensors (random states, too), numbers, text and None.
+    keep : int
+        Checkpoints that stay, at least 1; 2 leaves one to go back to if the newest is damaged.
+    owner : str, optional
+        Whose it is, such as the key of a job; ``load`` and ``latest`` compare it if given one.
 
     Returns
     -------
-    The path of the ``.pt`` file.
+    Path of the ``.pt`` file.
 
     Raises
     ------
-    TypeError : the state holds something else, which ``load`` would refuse.
-    CheckpointError : the folder holds a good checkpoint of a later step, or one that cannot
-        be read. To go on from it, call ``latest``; another run needs another folder.
-    CheckpointOwnerError : an owner is given, and the newest checkpoint in the folder is not its.
-    OSError : the disk is full or refuses. What was saved before is as good as it was.
+    TypeError, ValueError
+        If the state holds something else, or a key of this module; or another argument is bad.
+    CheckpointError
+        If the folder holds a good checkpoint of a later step, one that cannot be read, or, as a
+        ``CheckpointOwnerError``, one that is not the owner's. To go on, call ``latest``.
+    OSError
+        If the disk is full or refuses. What was saved before is as good as it was.
     """
     step, keep = whole("step", step, at_least=0), whole("keep", keep)
     if type(state) not in (dict, OrderedDict):
@@ -108,20 +110,26 @@ def save(
 
 
 def load(path: str | os.PathLike, *, owner: str | None = None) -> dict:
-    """Return the state in a checkpoint, its tensors on the CPU, after checking its sha256.
-
-    Nothing in the file is run (``weights_only=True``).
+    """Return the state in a checkpoint after checking its sha256; nothing in the file is run.
 
     Parameters
     ----------
-    path : of the ``.pt`` file.
-    owner : whose the checkpoint must be; None accepts any.
+    path : path
+        Of the ``.pt`` file.
+    owner : str, optional
+        Whose the checkpoint must be; None accepts any.
+
+    Returns
+    -------
+    dict, its tensors on the CPU.
 
     Raises
     ------
-    CheckpointError : the file is missing, empty or unreadable; its hash file is missing or
-        malformed; the hash does not fit, as after a flipped bit or a truncation.
-    CheckpointOwnerError : the file is good and belongs to another owner, or to none.
+    TypeError
+        If the owner is neither None nor a text that is not empty.
+    CheckpointError
+        If the file or its hash file is missing or damaged, or the hash does not fit; or, as a
+        ``CheckpointOwnerError``, if the file is good and belongs to another owner, or to none.
     """
     _check_owner_argument(owner)
     path = Path(path)
@@ -133,21 +141,26 @@ def load(path: str | os.PathLike, *, owner: str | None = None) -> dict:
 
 
 def latest(folder: str | os.PathLike, *, owner: str | None = None) -> tuple[int, dict] | None:
-    """Return step and state of the newest good checkpoint; None where there is none at all.
+    """Return step and state of the newest good checkpoint.
 
-    Each damaged newer one is passed over with a ``CheckpointWarning`` that names the file
-    and the reason. One of another owner is not: it says that the folder is the wrong one.
+    Damaged newer ones are passed over, each with a ``CheckpointWarning`` that says why.
 
     Parameters
     ----------
-    folder : of one run.
-    owner : whose the checkpoint must be; None accepts any.
+    folder : path
+        Of one run.
+    owner : str, optional
+        Whose the checkpoint must be; None accepts any.
+
+    Returns
+    -------
+    (int, dict), or None where there is no checkpoint at all.
 
     Raises
     ------
-    CheckpointError : there are checkpoints and none is good. Starting over in silence would
-        hide the loss of a run; remove the folder to do so.
-    CheckpointOwnerError : the newest good one belongs to another owner, or to none.
+    TypeError, CheckpointError, CheckpointOwnerError
+        As ``load``, of the newest good one; or if there are some and none is good. Starting
+        over in silence would hide the loss of a run; remove the folder to do so.
     """
     _check_owner_argument(owner)
     folder = Path(folder)

@@ -23,11 +23,15 @@ class HeldOut:
 
     Attributes
     ----------
-    loss : mean cross-entropy in nats per token; an array (M,) for M members.
-    se : standard error of ``loss`` from the draw of the held-out text, same unit and shape.
-        It does not contain the spread over seeds of training.
-    tokens : targets counted, of each member.
-    units : independent pieces that ``se`` rests on.
+    loss : float or array, shape (M,)
+        Mean cross-entropy in nats per token; an array for M members.
+    se : float or array, shape (M,)
+        Standard error of ``loss`` from the draw of the held-out text, in nats per token. It does
+        not contain the spread over seeds of training.
+    tokens : int
+        Targets counted, of each member.
+    units : int
+        Independent pieces that ``se`` rests on.
     """
 
     loss: float | np.ndarray
@@ -36,7 +40,13 @@ class HeldOut:
     units: int
 
     def row(self) -> dict:
-        """Return held_out and se as plain values, for the history of a ``Trainer``."""
+        """Return loss and error as plain values, for the history of a ``Trainer``.
+
+        Returns
+        -------
+        dict
+            "held_out" and "se", in nats per token: a number each, or a list of M.
+        """
         return {"held_out": np.asarray(self.loss).tolist(), "se": np.asarray(self.se).tolist()}
 
 
@@ -58,22 +68,30 @@ def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> HeldOut
 
     Parameters
     ----------
-    model : maps inputs to logits of the targets' shape and one axis more, (..., B, T, V) or
-        (..., B, V). A model with an attribute ``members`` has the axis M in front.
-    batches : tuples (inputs, targets) or (inputs, targets, documents). ``targets`` are
-        tokens (..., B, T), or (..., B) where each window has one; those equal to -100 are
-        left out. ``documents`` are whole numbers, (B,) or (B, T), the same for all members;
-        the same number in two batches is the same document. Without them each of the B
-        sequences is a unit of its own.
+    model : torch.nn.Module
+        Maps inputs to logits of the targets' shape and one axis more, (..., B, T, V) or
+        (..., B, V). A model with an attribute ``members`` has the axis M in front. It is
+        measured in evaluation mode, and is afterwards in the mode that it was in.
+    batches : iterable of tuple
+        (inputs, targets) or (inputs, targets, documents), tensors. ``targets`` are tokens
+        (..., B, T), or (..., B) where each window has one; those equal to -100 are left out.
+        ``documents`` are whole numbers, (B,) or (B, T), the same for all members; the same
+        number in two batches is the same document. Without them each of the B sequences is a
+        unit of its own.
 
     Returns
     -------
-    HeldOut. The loss of a member that has diverged is NaN or infinite.
+    HeldOut
+        Loss and error in nats per token. The loss of a member that has diverged is NaN or
+        infinite.
 
     Raises
     ------
-    TypeError, ValueError : no batches; fewer than two units, of which no error can be known;
-        shapes that do not fit; members with different tokens left out.
+    TypeError
+        If a batch is no such tuple, holds what is no tensor, or its documents are not whole.
+    ValueError
+        If there are fewer than two units, of which no error can be known; shapes do not fit;
+        members leave out different tokens; or only some batches name their documents.
     """
     members = getattr(model, "members", None)
     sums = _Sums()

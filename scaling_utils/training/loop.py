@@ -30,31 +30,37 @@ class Trainer:
 
     Parameters
     ----------
-    model : has ``loss(inputs, targets)``, the mean cross-entropy in nats per token that counts:
-        a scalar, or one value for each of M members trained side by side.
-    optimiser : its parameter groups carry their peak rate as ``base``.
-    batches : index of a micro-batch -> inputs and targets, the latter with the M members in
-        front where there are any.
-    clip : largest norm of the gradient, for each member alone; None does not clip.
-    accumulate : micro-batches per step. All of them are in memory at once, but their
-        activations are not.
-    about : plain values that say what else makes this run, such as its seed and the hash of its
+    model : torch.nn.Module
+        Has ``loss(inputs, targets)``, the mean cross-entropy in nats per token that counts: a
+        scalar, or one value for each of M members trained side by side.
+    optimiser : torch.optim.Optimizer
+        Its parameter groups carry their peak rate as ``base``.
+    batches : callable
+        Index of a micro-batch -> inputs and targets, the latter with any members in front.
+    clip : float, optional
+        Largest norm of the gradient, above 0, for each member alone; None does not clip.
+    accumulate : int
+        Micro-batches per step. All are in memory at once, but their activations are not.
+    about : mapping, optional
+        Plain values that say what else makes this run, such as its seed and the hash of its
         corpus. They are saved, and compared when the run goes on.
 
     Attributes
     ----------
-    step : optimiser steps done. tokens : targets that counted, per member. positions : places
-    that went through the model, padding included, per member; the work is proportional to them.
-    history : one dict for each recorded step, with step, tokens, loss (nats per token, a float
-    or a list of M), factor (of the peak rate), and what ``evaluate`` returned.
+    step : int
+        Optimiser steps done.
+    tokens : int
+        Targets that counted, per member.
+    positions : int
+        Places that went through the model, padding included, per member: the measure of work.
+    history : list of dict
+        For each recorded step: step, tokens, loss (nats per token, a float or a list of M),
+        factor (of the peak rate), and what ``evaluate`` returned.
 
     Raises
     ------
-    TypeError, ValueError : a clip that is not positive; an accumulate that is not whole. From
-        ``train``: a step without any target that counts, or with more for one member than for
-        another; steps beyond the end of a schedule that decays to 0; after ``restore``, a
-        schedule or data of another run.
-    FloatingPointError : from ``train``: the loss of every member is no longer finite.
+    TypeError, ValueError
+        If ``clip`` is not a positive number, or ``accumulate`` not a whole one from 1.
     """
 
     def __init__(
@@ -87,7 +93,28 @@ class Trainer:
         every: int | None = None,
         evaluate: Callable[[nn.Module], dict[str, Any]] | None = None,
     ) -> None:
-        """Train up to step ``until``; record every ``every`` steps, and the last one."""
+        """Train up to step ``until``; record every ``every`` steps, and the last one.
+
+        Parameters
+        ----------
+        until : int
+            Optimiser steps, counted from the start of the run; not below ``step``.
+        schedule : callable
+            Step, from 0, -> factor of the peak rates, such as a ``Schedule``.
+        every : int, optional
+            Steps between two records; left out, only the last step is recorded.
+        evaluate : callable, optional
+            Called with the model at each record; its dict joins the record.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a number is out of range; ``until`` lies behind a schedule that decays to 0; a step
+            has no target that counts, or more for one member than for another; or, after
+            ``restore``, schedule or data are those of another run.
+        FloatingPointError
+            If the loss of every member is no longer finite at a record.
+        """
         until = whole("until", until, at_least=self.step)
         every = until if every is None else whole("every", every)
         if isinstance(schedule, Schedule) and schedule.ends_at_zero and until > schedule.steps:
@@ -185,7 +212,13 @@ class Trainer:
         self.history.append(row)
 
     def state(self) -> dict[str, Any]:
-        """Return all that a run needs to go on, as tensors and plain values, copied."""
+        """Return all that a run needs to go on, as tensors and plain values, copied.
+
+        Returns
+        -------
+        dict
+            For ``restore`` and for ``checkpoint.save``.
+        """
         return copy.deepcopy(
             {
                 "settings": self._settings(),
@@ -211,16 +244,19 @@ class Trainer:
 
         Parameters
         ----------
-        change : names of settings with which the run shall go on as they are here, such as
-            ["rate"], ["accumulate"], ["schedule"], ["data"] or an option of the optimiser. The
-            data go on behind the last micro-batch that was drawn, also under another
-            ``accumulate``. Model and kind of optimiser cannot change.
+        state : mapping
+            What ``state()`` returned.
+        change : iterable of str
+            Settings with which the run shall go on as they are here, such as ["rate"],
+            ["accumulate"], ["schedule"], ["data"] or an option of the optimiser. The data go on
+            behind the last micro-batch that was drawn, also under another ``accumulate``. Model
+            and kind of optimiser cannot change.
 
         Raises
         ------
-        ValueError : settings differ that ``change`` does not name; ``change`` names none; a
-            state of an earlier version, which does not say what it was made with. Nothing has
-            been restored then.
+        ValueError
+            If settings differ that ``change`` does not name; ``change`` names none; or the state
+            is of an earlier version, without settings. Nothing has been restored then.
         """
         if "settings" not in state:
             raise ValueError(

@@ -48,22 +48,29 @@ def mup_multipliers(model: nn.Module, base: Transformer) -> dict[str, float]:
     Use ``start_mup(model, base)`` first, then
     ``optimisers.adamw(model, rate, multipliers=mup_multipliers(model, base))``.
 
+    Source: Yang et al. (2022), arXiv:2203.03466, Tables 3 and 8; the module has the table.
+
     Parameters
     ----------
-    model : a ``models.GPT``.
-    base : shape at which muP is the usual parametrisation, so that all factors are 1. Most
+    model : models.GPT
+        The model to train.
+    base : Transformer
+        Shape at which muP is the usual parametrisation, so that all factors are 1. Most
         simply the shape whose rate was tuned. ``n_layer``, ``vocab`` and ``context`` may
         differ from the model's; the widths of its layers are what counts.
 
     Returns
     -------
-    Factor by the name of the parameter, for all parameters.
+    dict of str to float
+        Factor of the rate by the name of the parameter, for all parameters.
 
     Raises
     ------
-    TypeError : a model that is no GPT, or a base that is no ``Transformer``.
-    ValueError : a base of another d_head, norm, kind of MLP or positions, or tied where the
-        model is not.
+    TypeError
+        If the model is no GPT, or the base no ``Transformer``.
+    ValueError
+        If the base has another d_head, norm, kind of MLP or positions, biases where the model has
+        none or the other way round, or only one of the two is tied.
     """
     ratios = _ratios(model, base)
     return {name: 1 / ratios.get(name, 1.0) for name, _ in model.named_parameters()}
@@ -76,14 +83,21 @@ def start_mup(model: nn.Module, base: Transformer, std: float = 0.02) -> None:
     At the base shape this is how the model starts anyway: matrices normal with ``std``,
     those that write to the residual stream divided by √(2 n_layer), gains 1, biases 0.
 
+    Source: Yang et al. (2022), arXiv:2203.03466, Tables 3 and 8; the module has the table.
+
     Parameters
     ----------
-    model, base : as in ``mup_multipliers``.
-    std : standard deviation at the base shape, above 0.
+    model : models.GPT
+        Its weights are replaced.
+    base : Transformer
+        As in ``mup_multipliers``.
+    std : float
+        Standard deviation at the base shape, above 0.
 
     Raises
     ------
-    TypeError, ValueError : as ``mup_multipliers``; a ``std`` that is not positive.
+    TypeError, ValueError
+        As ``mup_multipliers``; or if ``std`` is not a positive number.
     """
     std = number("std", std, above=0)
     ratios = _ratios(model, base)
@@ -108,12 +122,16 @@ def activations(model: nn.Module, tokens: Tensor) -> dict[str, Tensor]:
 
     Parameters
     ----------
-    tokens : (B, T).
+    model : models.GPT
+        Its mode is afterwards what it was.
+    tokens : tensor of int, shape (B, T)
+        What the model reads.
 
     Returns
     -------
-    "embedding", "blocks.0.attention", "blocks.0.mlp", "blocks.0", ..., each (B, T, d), and
-    "head", the logits (B, T, V). They carry no gradients, and dropout is off.
+    dict of str to tensor
+        "embedding", "blocks.0.attention", "blocks.0.mlp", "blocks.0", ..., each (B, T, d), and
+        "head", the logits (B, T, V). They carry no gradients, and dropout is off.
     """
     parts = {"embedding": model.embedding}
     for place, block in enumerate(model.blocks):

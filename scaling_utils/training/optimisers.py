@@ -28,14 +28,27 @@ def adamw(
 
     Parameters
     ----------
-    model : its parameters are trained.
-    rate : peak learning rate. multipliers : factor of the rate by a parameter's name, 1 for
-        names that are not in it. A name that the model lacks is an error.
-    betas : decay of the two moments. weight_decay : for matrices only, not for biases and norms.
+    model : torch.nn.Module
+        Its parameters are trained.
+    rate : float
+        Peak learning rate, above 0.
+    multipliers : mapping of str to float, optional
+        Factor of the rate by a parameter's name, above 0; 1 for names that are not in it.
+    betas : (float, float)
+        Decay of the two moments per step, each 0 up to but not including 1.
+    weight_decay : float
+        For matrices only, not for biases and norms; 0 or more. AdamW multiplies it by the rate.
+
+    Returns
+    -------
+    torch.optim.AdamW
+        Its groups carry their peak rate as ``base``, for the ``Trainer``.
 
     Raises
     ------
-    TypeError, ValueError : a rate or multiplier that is not positive; an unknown name.
+    TypeError, ValueError
+        If a rate or multiplier is not positive, ``weight_decay`` is negative, ``betas`` are not two
+        numbers in their range, or a multiplier names no parameter of the model.
     """
     rate = number("rate", rate, above=0)
     decay = number("weight_decay", weight_decay, at_least=0)
@@ -59,15 +72,20 @@ class MemberAdam(torch.optim.Adam):
 
     Parameters
     ----------
-    model : every parameter has shape (M, ...).
-    rates : peak learning rate of each member, shape (M,).
-    multipliers : factor of the rates by a parameter's name, 1 for names that are not in it.
-    betas : decay of the two moments.
+    model : torch.nn.Module
+        Every parameter has shape (M, ...).
+    rates : sequence of float, shape (M,)
+        Peak learning rate of each member, above 0.
+    multipliers : mapping of str to float, optional
+        Factor of the rates by a parameter's name, above 0; 1 for names that are not in it.
+    betas : (float, float)
+        Decay of the two moments per step, each 0 up to but not including 1.
 
     Raises
     ------
-    TypeError, ValueError : a rate or multiplier that is not positive; an unknown name; a
-        parameter without one slice for each rate.
+    TypeError, ValueError
+        If a rate or multiplier is not positive, ``betas`` are not two numbers in their range, a
+        multiplier names no parameter of the model, or a parameter has not one slice for each rate.
     """
 
     def __init__(
@@ -93,13 +111,31 @@ class MemberAdam(torch.optim.Adam):
         super().__init__(listed, betas=_betas(betas), fused=True)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients of the model and of its slices."""
+        """Forget the gradients of the model and of its slices.
+
+        Parameters
+        ----------
+        set_to_none : bool
+            Of the slices: whether to drop the gradients or to fill them with 0. Those of the model
+            are dropped.
+        """
         super().zero_grad(set_to_none)
         for parameter, _ in self.slices:
             parameter.grad = None
 
     def step(self, closure=None):
-        """Hand each member its slice of the gradient, then step; returns ``closure``'s loss."""
+        """Hand each member its slice of the gradient, then step.
+
+        Parameters
+        ----------
+        closure : callable, optional
+            As for ``torch.optim.Adam.step``.
+
+        Returns
+        -------
+        float or None
+            The loss that ``closure`` returned; None without one.
+        """
         for parameter, slices in self.slices:
             grads = [None] * len(slices) if parameter.grad is None else parameter.grad
             for slice_, grad in zip(slices, grads, strict=True):

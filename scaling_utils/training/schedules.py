@@ -22,18 +22,26 @@ class Schedule:
     moves. The decay ends at ``steps``, one step after the last one, so that the last step
     still moves too. From ``steps`` on the factor stays where the decay has arrived.
 
+    Call it with a step, a whole number from 0, for that step's factor of the peak rate.
+
     Parameters
     ----------
-    steps : length of the run, in optimiser steps.
-    warmup : steps of the warm-up; 0 for none.
-    decay : steps of the decay, the last ones of the run; 0 for none.
-    floor : factor at the end of the decay, 0 up to 1.
-    shape : "linear", or "cosine" (half a period), of the decay.
+    steps : int
+        Length of the run, in optimiser steps, at least 1.
+    warmup : int
+        Steps of the warm-up; 0 for none.
+    decay : int
+        Steps of the decay, the last ones of the run; 0 for none.
+    floor : float
+        Factor at the end of the decay, 0 up to 1.
+    shape : {"linear", "cosine"}
+        Of the decay; "cosine" is half a period.
 
     Raises
     ------
-    TypeError, ValueError : a number out of its range; a warm-up and a decay that together
-        are longer than the run; an unknown shape.
+    TypeError, ValueError
+        If a number is out of its range, warm-up and decay together are longer than the run, or
+        the shape is unknown.
     """
 
     steps: int
@@ -60,7 +68,23 @@ class Schedule:
         return self.decay > 0 and self.floor == 0
 
     def __call__(self, step: int) -> float:
-        """Return the factor in [0, 1] of optimiser step ``step``, a whole number from 0."""
+        """Return the factor of a step.
+
+        Parameters
+        ----------
+        step : int
+            Optimiser step, from 0.
+
+        Returns
+        -------
+        float
+            Share of the peak rate, in [0, 1].
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the step is not a whole number from 0.
+        """
         step = whole("step", step, at_least=0)
         if step < self.warmup:
             return (step + 1) / self.warmup
@@ -75,9 +99,22 @@ class Schedule:
 def constant(steps: int, warmup: int = 0) -> Schedule:
     """Return a schedule that stays at 1 after a linear warm-up, however long the run.
 
+    Parameters
+    ----------
+    steps : int
+        Length of the run, in optimiser steps, at least 1.
+    warmup : int
+        Steps of the warm-up, 0 up to ``steps``.
+
+    Returns
+    -------
+    Schedule
+        Without a decay.
+
     Raises
     ------
-    TypeError, ValueError : ``steps`` below 1, ``warmup`` below 0 or above ``steps``.
+    TypeError, ValueError
+        If ``steps`` is below 1, or ``warmup`` below 0 or above ``steps``.
     """
     return Schedule(steps, _warmup(warmup, steps))
 
@@ -89,10 +126,25 @@ def cosine(steps: int, warmup: int = 0, floor: float = 0.0) -> Schedule:
     Hoffmann et al. (2022), arXiv:2203.15556, Sec. 3.1 and App. B, found that its length
     has to match the length of the run.
 
+    Parameters
+    ----------
+    steps : int
+        Length of the run, in optimiser steps, at least 1.
+    warmup : int
+        Steps of the warm-up, 0 or more and below ``steps``.
+    floor : float
+        Factor at the end, 0 up to 1.
+
+    Returns
+    -------
+    Schedule
+        Its decay fills all steps after the warm-up.
+
     Raises
     ------
-    TypeError, ValueError : ``steps`` below 1, ``warmup`` below 0 or not below ``steps``,
-        ``floor`` outside [0, 1].
+    TypeError, ValueError
+        If ``steps`` is below 1, ``warmup`` below 0 or not below ``steps``, or ``floor`` outside
+        [0, 1].
     """
     warmup = _warmup(warmup, steps, below=True)
     return Schedule(steps, warmup, whole("steps", steps) - warmup, floor, "cosine")
@@ -109,12 +161,24 @@ def wsd(steps: int, warmup: int = 0, decay: float = 0.25, floor: float = 0.0) ->
 
     Parameters
     ----------
-    steps, warmup, floor : as in ``Schedule``.
-    decay : share of the steps, above 0 and at most 1; rounded to whole steps, at least one.
+    steps : int
+        Length of the run, in optimiser steps, at least 1.
+    warmup : int
+        Steps of the warm-up, 0 or more.
+    decay : float
+        Share of the steps, above 0 and at most 1; rounded to whole steps, at least one.
+    floor : float
+        Factor at the end of the decay, 0 up to 1.
+
+    Returns
+    -------
+    Schedule
+        With a linear decay.
 
     Raises
     ------
-    TypeError, ValueError : a number out of its range; a warm-up that reaches into the decay.
+    TypeError, ValueError
+        If a number is out of its range, or the warm-up reaches into the decay.
     """
     warmup = _warmup(warmup, steps)
     share = number("decay", decay, above=0, at_most=1)
