@@ -132,7 +132,7 @@ def room_page(room: str) -> str:
 def kind_of(value) -> str:
     """Return which section of the reference a public name belongs to."""
     for kind, test in (("function", inspect.isfunction), ("class", inspect.isclass)):
-        if test(value):
+        if test(inspect.unwrap(value)):  # a cached function is one all the same
             return kind
     return "module" if inspect.ismodule(value) else "value"
 
