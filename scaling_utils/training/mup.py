@@ -54,7 +54,7 @@ def mup_multipliers(model: nn.Module, base: Transformer) -> dict[str, float]:
     ----------
     model : models.GPT
         The model to train.
-    base : Transformer
+    base : shapes.Transformer
         Shape at which muP is the usual parametrisation, so that all factors are 1. Most
         simply the shape whose rate was tuned. ``n_layer``, ``vocab`` and ``context`` may
         differ from the model's; the widths of its layers are what counts.
@@ -89,7 +89,7 @@ def start_mup(model: nn.Module, base: Transformer, std: float = 0.02) -> None:
     ----------
     model : models.GPT
         Its weights are replaced.
-    base : Transformer
+    base : shapes.Transformer
         As in ``mup_multipliers``.
     std : float
         Standard deviation at the base shape, above 0.
