@@ -13,6 +13,16 @@ FLOPs, a GB that is a GiB, a loss in bits beside one in nats. Multiply by a unit
 
 import math
 
+__all__ = [
+    "GB",
+    "GIB",
+    "INFERENCE_FLOPS",
+    "MIB",
+    "NATS_PER_BIT",
+    "PF_DAY",
+    "TRAINING_FLOPS",
+]
+
 # C = 6 N D: each weight multiplies once on the way forward, and twice on the way back (for the
 # gradient of the inputs and of the weights); a multiplication with its addition is 2 FLOPs.
 # Kaplan et al. (2020), section 2.1, https://arxiv.org/abs/2001.08361.

@@ -45,7 +45,8 @@ MARK = "% made from "
 
 def digest(root: Path) -> str:
     """Return a digest of everything that the pages of the package depend on."""
-    files = [*(root / "scaling_utils").rglob("*.py"), *(root / "scaling_utils").rglob("*.csv")]
+    package = root / "scaling_utils"
+    files = [path for kind in ("py", "csv", "toml") for path in package.rglob(f"*.{kind}")]
     files += [*(root / "book" / "examples").glob("*"), Path(__file__)]
     text = b"".join(path.read_bytes() for path in sorted(files) if path.is_file())
     return sha256(text).hexdigest()
