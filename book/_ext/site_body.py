@@ -17,6 +17,10 @@ from PIL import Image
 
 EMPTY_HEADING = re.compile(r'<th class="head[^"]*">\s*(?:<p>\s*</p>)?\s*</th>')
 IMAGE = re.compile(r"<img\b[^>]*?/?>")
+# Sphinx's own link around an image that is shown at another width; its only name is the image's.
+WRAPPED = re.compile(
+    rf'<a class="reference internal image-reference"[^>]*>\s*({IMAGE.pattern})\s*</a>'
+)
 ATTRIBUTE = re.compile(r'\b(src|width|height|loading|alt)="([^"]*)"')
 # A drawing that says how large it is in its first tag.
 VIEW_BOX = re.compile(r'<svg\b[^>]*\bviewBox="[\d.\-]+ [\d.\-]+ ([\d.]+) ([\d.]+)"')
@@ -59,7 +63,7 @@ def with_images(body: str, files: dict[str, Path]) -> str:
         linked = FULL_SIZE.format(escape(source)) if path else ""
         return sized(tag, path) + linked
 
-    return IMAGE.sub(mended, body)
+    return IMAGE.sub(mended, WRAPPED.sub(r"\1", body))
 
 
 def image_files(env) -> dict[str, Path]:
