@@ -1,3 +1,3 @@
-"""Applies the rules of tests/notebook_cells.py to tests and chapters; holds the site's browser."""
+"""Applies the rules of tests/notebook_cells.py to tests and chapters."""
 
-pytest_plugins = ["notebook_cells", "site_pages"]
+pytest_plugins = ["notebook_cells"]

@@ -57,6 +57,9 @@ def test_each_data_file_is_named_by_a_module(package):
 def test_each_lookup_is_a_function_and_its_columns_are_those_of_its_file(package):
     for (module, name), (file, columns) in inputs.LOOKUPS.items():
         assert name in package.module(module).definitions
+        if (ROOT / file).is_dir():  # a file for each name
+            assert columns == ()
+            continue
         text = (ROOT / file).read_text(encoding="utf-8")
         for column in columns:
             assert f"\n{column} = " in text or column in text.split("\n")[0].split(",")

@@ -80,7 +80,9 @@ def test_adding_what_no_chapter_uses_and_setting_the_address_make_none_stale(
     for name in ("laws/published.py", "fitting/parametric.py", "_check.py", "training/loop.py"):
         text = (package / name).read_text(encoding="utf-8")
         (package / name).write_text(text + "\n\nNEWEST = (1, 2)\n", encoding="utf-8")
-    edit(root, "scaling_utils/notebook/_setup.py", '"OWNER/REPO"', '"someone/somewhere"')
+    edit(
+        root, "scaling_utils/notebook/_setup.py", 'REPOSITORY = "OWNER/REPO"', 'REPOSITORY = "a/b"'
+    )
     assert stale(chapters, before, root) == set()
 
 
@@ -88,7 +90,7 @@ def test_a_change_two_imports_away_makes_the_chapters_stale_that_come_down_to_it
     chapters, before, root
 ):
     """The book's rule of 6 FLOPs per parameter and token lies below every law in N and D."""
-    edit(root, "scaling_utils/laws/parametric.py", "TRAINING_FLOPS = 6.0", "TRAINING_FLOPS = 5.0")
+    edit(root, "scaling_utils/units.py", "TRAINING_FLOPS = 6.0", "TRAINING_FLOPS = 5.0")
     found = stale(chapters, before, root)
     assert {"19", "20", "21"} <= found
     assert "25" not in found  # it fits powers of the data alone

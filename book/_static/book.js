@@ -24,6 +24,12 @@
   requestAnimationFrame(() => requestAnimationFrame(load));
 })();
 
+// The theme gives the switch of a folded part of the contents no name.
+for (const summary of document.querySelectorAll("summary:has(> .toctree-toggle)")) {
+  const part = summary.closest("li").querySelector("a")?.textContent.trim();
+  summary.setAttribute("aria-label", `Pages of ${part}`);
+}
+
 // A tap on a figure does what the link under it does.
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.(".bd-article img")?.nextElementSibling;
