@@ -25,7 +25,7 @@ TESTS = (
     "guards_text.py",
     "test_chapters.py",
 )
-TOOLS = ("claims.py", "outputs.py", "printed.py", "verdicts.py")
+TOOLS = ("bookdata.py", "claims.py", "figures.py", "outputs.py", "printed.py", "verdicts.py")
 
 
 @pytest.fixture(scope="module")
@@ -106,26 +106,29 @@ def test_faults_fail_the_run(chapter, tmp_path):
         tiny.code(book, 6).outputs[0].text = "still there\n"
         tiny.code(book, 7).outputs = []
 
-    chapters = {"bad": tiny.broken(chapter, spoil), "forged": tiny.broken(chapter, forge)}
+    spoilt, forged = tiny.broken(chapter, spoil), tiny.broken(chapter, forge)
+    chapters = {"91_bad": spoilt, "92_forged": forged}
     status, report = pytest_run(project(tmp_path, **chapters))
     assert status == 1, report
     found = outcomes(report)
-    cells = {n: found.get(f"notebooks/bad.ipynb::Cell {n}") for n in range(8)}
+    cells = {n: found.get(f"notebooks/91_bad.ipynb::Cell {n}") for n in range(8)}
     # nbval itself lets the last one pass, and skips cell 6: the guards do not.
     assert {n for n, outcome in cells.items() if outcome == "FAILED"} == {1, 2, 3}
     assert {n for n, outcome in cells.items() if outcome == "PASSED"} == {0, 7}
-    forged = {n for n in range(8) if found.get(f"notebooks/forged.ipynb::Cell {n}") == "FAILED"}
+    forged = {n for n in range(8) if found.get(f"notebooks/92_forged.ipynb::Cell {n}") == "FAILED"}
     assert forged == {2, 6, 7}
     assert "claim 2 ('Three is at least two.'), measured: stored 30.0, now 3.0" in report
     assert "the text 'still there" in report
     assert "it stored nothing, and now shows text/plain" in report
-    assert found["tests/test_chapters.py::test_chapter[forged-claims]"] == "FAILED"
-    assert "wrong: notebooks/bad.ipynb::Cell 6 was skipped, and its tags give no reason" in report
+    assert found["tests/test_chapters.py::test_chapter[92_forged-claims]"] == "FAILED"
+    assert (
+        "wrong: notebooks/91_bad.ipynb::Cell 6 was skipped, and its tags give no reason" in report
+    )
     assert "Measured nan, expected at least 0" in report
     for guard in ("magics", "executed", "gpu_cells", "markers"):
-        assert found[f"tests/test_chapters.py::test_chapter[bad-{guard}]"] == "FAILED"
+        assert found[f"tests/test_chapters.py::test_chapter[91_bad-{guard}]"] == "FAILED"
     for guard in ("file_format", "setup_cell", "sections", "portable_markdown", "run_time"):
-        assert found[f"tests/test_chapters.py::test_chapter[bad-{guard}]"] == "PASSED"
+        assert found[f"tests/test_chapters.py::test_chapter[91_bad-{guard}]"] == "PASSED"
 
 
 @pytest.mark.slow
