@@ -266,6 +266,7 @@ def test_signed_map_is_symmetric_and_its_numbers_can_be_read(ax):
     [
         ([[1, 2]], r"shape \(2, 2\) like rows and columns, got \(1, 2\)"),
         ([[0, 0], [0, 0]], "a finite number other than 0"),
+        ([[0, 1], [np.inf, 0]], "must be finite, or NaN where there is none"),
     ],
 )
 def test_signed_map_refuses(ax, values, words):
@@ -288,6 +289,8 @@ def test_notes_keep_to_their_side(ax):
     assert (right.get_ha(), left.get_ha()) == ("left", "right")
     assert left.get_va() == "bottom"
     assert notebook.contrast(right.get_color()) >= 4.5
+    with pytest.raises(ValueError, match=r"at and shift must be two numbers each, got \(1,\) and"):
+        notebook.note(ax, "here", (1,))
 
 
 def test_figure_makes_its_text_legible_and_says_how_large_it_is_on_a_phone(published):

@@ -64,8 +64,16 @@ def test_the_loss_of_a_function_is_its_mean_squared_error():
         assert found["se"][member] == pytest.approx(error, rel=1e-5)
     with pytest.raises(ValueError, match="model must have a multiple of 2 members, got 3"):
         task.measure(Regressors([4], task.inputs.numpy(), 3, seed=0))
-    with pytest.raises(ValueError, match=r"seeds must be those of the functions, \(0, 1\)"):
-        task.batches([0, 2], 16)
+    for seeds in ([0, 2], 0):
+        with pytest.raises(ValueError, match=r"seeds must be those of the functions, \(0, 1\)"):
+            task.batches(seeds, 16)
+    with pytest.raises(ValueError, match="size must be at most the pool's 64 points, got 65"):
+        task.batches([0, 1], 65)
+
+
+def test_a_sequence_is_no_longer_than_can_be_measured():
+    with pytest.raises(ValueError, match="length must be at most 4096 bytes, got 4097"):
+        TextSequences("english", 4097)
 
 
 def test_the_loss_on_a_language_is_its_entropy_plus_the_divergence():

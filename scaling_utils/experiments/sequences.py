@@ -81,6 +81,8 @@ def sequence_models(job: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     model, sizes = _model(job, task.vocab)
     multipliers = {}
     if job["mup_width"] is not None:
+        if job["model"]["kind"] != "gpt":
+            raise ValueError(f"mup_width is for a GPT, got a model {job['model']['kind']!r}")
         base = gpt_shape(task.vocab, job["length"], job["mup_width"], job["model"]["n_layer"])
         start_mup(model, base)
         multipliers = mup_multipliers(model, base)

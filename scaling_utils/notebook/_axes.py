@@ -1,7 +1,4 @@
-"""Axes that a reader can read: plain ticks, labels at the ends of lines, bars of error.
-
-A figure of the book is 5.2 inches wide, so that text of 10 points keeps 9.6 pixels on a phone.
-"""
+"""Axes that a reader can read: plain ticks, labels at the ends of lines, bars of error."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from scaling_utils._check import finite_array, member, number, positive_array, s
 from scaling_utils.notebook._colours import ink
 from scaling_utils.notebook._shown import text_of
 
-WIDTH = 5.2  # inches
+WIDTH = 5.2  # inches, so that text of 10 points keeps 9.6 pixels on a phone
 SMALL = 9.5  # points: the smallest text that is still read on a phone
 LINE = 1.25  # height of a line of text over its size
 
@@ -217,6 +214,8 @@ def note(ax, text: str, at, *, colour="0.25", shift=(6, 0)):
     TypeError, ValueError
         If the text is empty, ``at`` or ``shift`` not two numbers, or the colour unknown.
     """
+    if np.shape(at) != (2,) or np.shape(shift) != (2,):
+        raise ValueError(f"at and shift must be two numbers each, got {at!r} and {shift!r}")
     x, y = (number("at", one) for one in at)
     right, up = (number("shift", one) for one in shift)
     return ax.annotate(

@@ -119,8 +119,10 @@ def signed_map(ax, values, *, rows, columns, unit: str, digits: int = 0):
             f"values must have shape {wanted} like rows and columns, got {values.shape}"
         )
     digits = whole("digits", digits, at_least=0)
+    if np.isinf(values).any():
+        raise ValueError("values must be finite, or NaN where there is none; got an infinite one")
     most = np.nanmax(np.abs(values)) if np.isfinite(values).any() else 0
-    if not np.isfinite(most) or most == 0:
+    if most == 0:
         raise ValueError("values must hold a finite number other than 0, got none")
     image = ax.imshow(values, cmap="PuOr", vmin=-most, vmax=most, aspect="auto")
     for (i, j), value in np.ndenumerate(values):

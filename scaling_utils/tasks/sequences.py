@@ -149,12 +149,12 @@ class TextSequences:
     name : str
         Of the corpus, as in ``corpora.texts.text``: "python", "english" or "cpp".
     length : int
-        Bytes of a sequence, at least 1; a model is measured with up to 4096.
+        Bytes of a sequence, 1 to 4096.
 
     Raises
     ------
     TypeError, ValueError
-        If the name is unknown, or the length not a whole number from 1.
+        If the name is unknown, or the length not a whole number from 1 to 4096.
     DataUnavailable
         If this machine has no files of which to make the corpus.
     """
@@ -165,6 +165,8 @@ class TextSequences:
     def __init__(self, name: str, length: int):
         self.split = split_text(name)
         self.length = whole("length", length)
+        if self.length > CHUNK:
+            raise ValueError(f"length must be at most {CHUNK} bytes, got {length}")
         self.sha256 = self.split.text.sha256
 
     def batches(self, seeds: int | Sequence[int], size: int, copies: int = 1) -> Batches:
@@ -208,11 +210,6 @@ class TextSequences:
         -------
         dict of str to float
             "loss" and "se", its standard error, in nats per byte.
-
-        Raises
-        ------
-        ValueError
-            If the length is more than 4096.
         """
         found = evaluate(model, self._held_out)
         return {"loss": found.loss, "se": found.se}
@@ -231,11 +228,6 @@ class TextSequences:
         list of float, shape (length,)
             Nats per byte, the place that sees one byte first. The mean of ``measure`` weighs places
             by how often pieces reach them.
-
-        Raises
-        ------
-        ValueError
-            If the length is more than 4096.
         """
         sums, counts = torch.zeros(2, self.length, dtype=torch.float64)  # (T,) each
         model.eval()

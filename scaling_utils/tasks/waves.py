@@ -82,11 +82,14 @@ class WaveTask:
         Raises
         ------
         TypeError, ValueError
-            If the seeds are others, or ``copies`` is not a whole number from 1.
+            If the seeds are others, ``size`` is more than ``pool``, or one of ``size`` and
+            ``copies`` is not a whole number from 1.
         """
-        if tuple(seeds) != self.seeds:
+        if list(np.atleast_1d(seeds)) != list(self.seeds):
             raise ValueError(f"seeds must be those of the functions, {self.seeds}, got {seeds}")
-        pool, copies = len(self.inputs), whole("copies", copies)
+        pool, size, copies = len(self.inputs), whole("size", size), whole("copies", copies)
+        if size > pool:
+            raise ValueError(f"size must be at most the pool's {pool} points, got {size}")
 
         @lru_cache(maxsize=2)
         def order(epoch: int) -> Tensor:
