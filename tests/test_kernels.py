@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+import standins
 
 ASKED = os.environ.get("OPENBLAS_CORETYPE")
 
@@ -20,4 +21,4 @@ def test_openblas_runs_as_it_was_told():
     used = {one["architecture"] for one in libraries if one["internal_api"] == "openblas"}
     if not used or used <= {"armv8", "neoversen1", "neoverse_n1", "VORTEX"}:
         pytest.skip(f"{ASKED} has no counterpart here: {sorted(used) or 'no OpenBLAS'}")
-    assert used == {ASKED}
+    assert used == {standins.SAME_LOOPS.get(ASKED, ASKED)}
