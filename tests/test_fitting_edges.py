@@ -129,6 +129,29 @@ def test_an_optimum_has_an_interval_or_none_and_the_fit_is_not_lost():
     assert resamples.fit is fit
 
 
+def test_a_resample_for_which_a_quantity_has_no_number_counts_as_one_without_a_law():
+    fit = quiet(fit_parametric, *NINE)
+    resamples = quiet(bootstrap, fit, 100, seed=0)
+    low = np.nanquantile(resamples.values("alpha"), 0.1)
+
+    def refused(law):
+        if law.alpha < low:  # as `optimal` does where it would be infinite
+            raise ValueError("N must be finite, got inf")
+        return law.alpha
+
+    values = resamples.values(refused)
+    lost = np.isnan(values) & resamples.lawful
+    assert lost.any()
+    assert (values[~np.isnan(values)] >= low).all()
+    assert resamples.interval(refused) is None
+
+    def wrong(law):
+        raise ValueError("wrong for every law")
+
+    with pytest.raises(ValueError, match="wrong for every law"):
+        resamples.interval(wrong)
+
+
 def test_a_sample_without_a_value_could_lie_anywhere():
     values = np.arange(100.0)
     lost = np.concatenate([values[:-2], [np.nan, np.nan]])  # 0 to 97

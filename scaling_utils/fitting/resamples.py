@@ -95,7 +95,7 @@ class Resamples:
         Returns
         -------
         array, shape (resamples, ...)
-            In the unit of the quantity; NaN where a resample has no law.
+            In the unit of the quantity; NaN where a resample has no law, or the function no number.
 
         Raises
         ------
@@ -268,8 +268,20 @@ class Resamples:
 
 
 def _values(what: Callable, laws: list) -> np.ndarray:
-    """Return the values of a function of each law, (laws, ...); NaN where there is none."""
-    found = [None if law is None else np.asarray(what(law), dtype=float) for law in laws]
+    """Return the values of a function of each law, (laws, ...); NaN where there is none.
+
+    A resample may have a law of absurd constants, with which the function leaves all numbers. It
+    could lie anywhere, like one without a law. What fails for every law is the function's fault.
+    """
+    found, error = [], None
+    for law in laws:
+        try:
+            found.append(None if law is None else np.asarray(what(law), dtype=float))
+        except (ValueError, OverflowError) as caught:
+            found.append(None)
+            error = caught
+    if error is not None and all(value is None for value in found):
+        raise error
     shape = next((value.shape for value in found if value is not None), ())
     nothing = np.full(shape, np.nan)
     return np.array([nothing if value is None else value for value in found])
