@@ -69,9 +69,8 @@ class Spreads:
         if known is None or printed.differences(known.sentence, made["sentence"]):
             return 0.0
         spread = known.highest - known.lowest
-        if spread <= last_digit(known.lowest, known.highest):
-            return SAFETY * spread
-        return max(SAFETY * spread, SHARE * room(made))
+        share = SHARE * room(made) if moves(known.lowest, known.highest) else 0.0
+        return max(SAFETY * spread, share)
 
 
 NO_SPREADS = Spreads()
@@ -111,9 +110,9 @@ def differences(stored: list[dict], now: list[dict], spreads: Spreads = NO_SPREA
 
     Number, order and every field must be the same; numbers in sentences are compared as
     `printed.differences` does, and expectations to the five digits that are stored. What was
-    measured may move by three times the claim's spread between machines, or by a tenth of its
-    way to its bound, and one unit of its fifth digit; a claim of which no spread is known, or
-    one of no more than that unit, by the unit alone.
+    measured may move by three times the claim's spread between machines, and one unit of its
+    fifth digit; a claim that is known to move by more than that unit, also by a tenth of its way
+    to its bound; a claim of which no spread is known, by the unit alone.
     """
     if len(stored) != len(now):
         return [f"it stored {len(stored)} claims and now makes {len(now)}"]
@@ -161,6 +160,11 @@ def last_digit(*values: float) -> float:
     if all(value == int(value) and abs(value) < 1e7 for value in values):
         return 0.0
     return 10.0 ** (math.floor(math.log10(max(map(abs, values)))) - 4)
+
+
+def moves(lowest: float, highest: float) -> bool:
+    """Tell whether a claim moves between machines by more than rounding."""
+    return highest - lowest > last_digit(lowest, highest)
 
 
 def room(made: Mapping) -> float:

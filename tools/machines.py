@@ -179,14 +179,14 @@ def spreads(records: Iterable[Mapping]) -> list[dict]:
 def is_close(values: list[float], least: float) -> bool:
     """Tell whether a claim moves by more than rounding, and by a third of its room or more."""
     spread = max(values) - min(values)
-    return spread > claims.last_digit(min(values), max(values)) and least < CLOSE * spread
+    return claims.moves(min(values), max(values)) and least < CLOSE * spread
 
 
 def report(rows: Iterable[Mapping], records: Iterable[Mapping], every: bool) -> None:
     """Print the claims that move, those close to their bounds marked, and what failed."""
     for row in rows:
         spread = row["highest"] - row["lowest"]
-        if every or row["close"] or spread > claims.last_digit(row["lowest"], row["highest"]):
+        if every or row["close"] or claims.moves(row["lowest"], row["highest"]):
             off = f"{row['room'] / spread:.1f} spreads" if spread else "no spread"
             print(
                 f"{'CLOSE ' if row['close'] else '      '}{row['chapter'][:2]} {row['cell']} "
