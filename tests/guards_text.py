@@ -117,10 +117,16 @@ def exercises(book) -> list[str]:
             lengths[asked[-1]] = len(re.findall(r"^\s*[^#\s]", cell.source, re.M))
             opening = cell.source.splitlines()[:2]  # a marker for nbval may come first
             if not any(line.startswith(f"# Solution to exercise {asked[-1]}") for line in opening):
-                problems.append(f"the code solution of exercise {asked[-1]} does not say so")
+                problems.append(
+                    f"the code solution of exercise {asked[-1]} does not say so: start it with "
+                    f"'# Solution to exercise {asked[-1]}'"
+                )
             hidden = cell.metadata.get("jupyter", {}).get("source_hidden")
             if "hide-cell" not in tags(cell) or not hidden:
-                problems.append(f"the code solution of exercise {asked[-1]} is not hidden")
+                problems.append(
+                    f"the code solution of exercise {asked[-1]} is not hidden: tag it hide-cell, "
+                    'with "jupyter": {"source_hidden": true} in its metadata'
+                )
     if len(asked) < FEWEST_EXERCISES or asked != list(range(1, len(asked) + 1)):
         problems.append(f"exercises are numbered {asked}: want 1 to {FEWEST_EXERCISES} or more")
     problems += [f"exercise {n} has no solution" for n in asked if n not in solved]

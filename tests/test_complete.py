@@ -82,7 +82,14 @@ def test_a_law_without_source_or_test_is_refused(project, file, old, new, messag
         ("01_tiny", "01-tiny", "lower-case words, got '01-tiny'"),
         ("All of it.", "", "about of 01_tiny is empty"),
         ("Foundations,", ",", "part of 01_tiny is empty"),
-        (PLAN[-45:], PLAN[-45:] + "01,01_other,Foundations,T,A,\n", "has 2 rows with 1"),
+        (PLAN[-45:], PLAN[-45:] + "01,01_other,Foundations,T,A,\n", "has 2 rows with 01"),
+        ("01,01", "x,01", "file must be the number x in two digits"),
+        ("All of it.", "All, of it.,", "the row of 01_tiny has too many columns: quote a text"),
+        (
+            PLAN[-45:],
+            PLAN[-45:] + "02,02_other,Foundation,T,A,\n03,03_third,Foundations,T,A,\n",
+            "part of 02_other must be that of others, 'Foundations', got 'Foundation'",
+        ),
     ],
 )
 def test_a_chapter_whose_row_is_missing_or_wrong_is_refused(project, old, new, message):
@@ -97,6 +104,12 @@ def test_a_chapter_without_its_parts_is_refused(project):
     path.write_text(path.read_text().replace("## Where this fails", "## Where this works"))
     (problem,) = complete.problems(project)
     assert problem == "notebooks/01_tiny.ipynb: missing: ## Where this fails"
+
+
+def test_half_a_notebook_is_named(project):
+    (project / "notebooks" / "01_tiny.ipynb").write_text('{"cells": [')
+    (problem,) = complete.problems(project)
+    assert problem.startswith("notebooks/01_tiny.ipynb is no whole notebook: ")
 
 
 def test_the_table_of_contents_is_made_from_the_chapters_that_exist(project):

@@ -91,7 +91,12 @@ def test_the_first_page_shows_six_results_and_three_routes(visit):
 
 
 def test_the_first_pages_numbers_are_those_of_the_claims():
-    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", rendered(TOC["root"]).read_text("utf-8")))
+    text = re.sub(r"[ \n]+", " ", re.sub(r"<[^>]+>", "", rendered(TOC["root"]).read_text("utf-8")))
     for row in bookdata.read_rows(ROOT / "book" / "highlights.csv"):
         values = [landing.measured(BOOK, name) for name in row["claims"].split()]
-        assert row["sentence"].format(*values).replace("'", "’") in text.replace("'", "’")
+        assert landing.sentence(row["sentence"], values).replace("'", "’") in text.replace("'", "’")
+
+
+def test_a_negative_number_has_a_minus_and_a_percent_sign_keeps_its_number():
+    found = landing.sentence("a well-known power {0:.1f}, {1:.0f} % of it", [-0.8, 30.0])
+    assert found == "a well-known power −0.8, 30\u00a0% of it"

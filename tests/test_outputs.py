@@ -107,6 +107,7 @@ def chapter():
         markdown("The entropy is **1.55** nats.\n\n| a |\n|---|\n| b |")
     )
     book.metadata[freshness.KEY]["outputs"] = freshness.output_digests(book)
+    book.metadata[freshness.KEY]["cells"] = freshness.code_digest(book)
     return nbformat.reads(nbformat.writes(book), as_version=4)
 
 
@@ -185,6 +186,16 @@ def test_a_chapter_as_it_ran_passes(chapter):
     assert freshness.altered(chapter) == []
 
 
+def test_code_that_has_changed_since_the_run_stops_the_build(chapter):
+    assert build.untrue(chapter) == []
+    other = tiny.broken(chapter, lambda book: tiny.code(book, 6).update(source="print(2)"))
+    assert build.untrue(other) == ["its code has changed since it was run"]
+
+
+def test_a_chapter_that_was_never_run_stops_the_build():
+    assert "never run" in build.untrue(tiny.unrun_chapter())[0]
+
+
 @pytest.mark.parametrize("kind", FORGERIES)
 def test_a_forgery_is_told_and_stops_the_build(chapter, tmp_path, capsys, kind, monkeypatch):
     book = tiny.broken(chapter, FORGERIES[kind])
@@ -197,16 +208,15 @@ def test_a_forgery_is_told_and_stops_the_build(chapter, tmp_path, capsys, kind, 
     assert "01_tiny.ipynb: " in capsys.readouterr().err
 
 
-def test_the_build_goes_on_with_honest_chapters_and_with_one_that_was_not_run(
-    chapter, tmp_path, monkeypatch
-):
+def test_the_build_goes_on_with_honest_chapters_alone(chapter, tmp_path, monkeypatch):
     (tmp_path / "notebooks").mkdir()
     nbformat.write(chapter, tmp_path / "notebooks" / "01_tiny.ipynb")
-    nbformat.write(tiny.unrun_chapter(), tmp_path / "notebooks" / "02_draft.ipynb")
     monkeypatch.setattr(build, "ROOT", tmp_path)
     monkeypatch.setattr(build.pages, "main", lambda argv: 7)
     assert build.main() == 1  # because of the pages
     assert not build.forged(sorted((tmp_path / "notebooks").glob("*.ipynb")))
+    nbformat.write(tiny.unrun_chapter(), tmp_path / "notebooks" / "02_draft.ipynb")
+    assert build.forged(sorted((tmp_path / "notebooks").glob("*.ipynb")))
 
 
 def test_a_digest_outlives_writing_and_another_count(chapter):

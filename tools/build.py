@@ -42,9 +42,16 @@ main()
 """
 
 
+def untrue(notebook) -> list[str]:
+    """Say what was changed in a notebook's code or outputs since it was run."""
+    recorded = notebook.metadata.get(freshness.KEY, {}).get("cells")
+    changed = recorded not in (None, freshness.code_digest(notebook))
+    return ["its code has changed since it was run"] * changed + freshness.altered(notebook)
+
+
 def forged(paths: Iterable[Path]) -> bool:
-    """Name what was changed in the outputs of notebooks since they were run."""
-    found = {path: freshness.altered(nbformat.read(path, as_version=4)) for path in paths}
+    """Name the notebooks that do not show what their code gave when it was run."""
+    found = {path: untrue(nbformat.read(path, as_version=4)) for path in paths}
     for path, why in found.items():
         if why:
             print(f"{path.name}: {'; '.join(why)}. Run tools/execute.py on it.", file=sys.stderr)

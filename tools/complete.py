@@ -15,6 +15,7 @@ import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 
 import nbformat
@@ -87,24 +88,8 @@ def _texts(value) -> Iterator[str]:
 def chapters(root: Path = ROOT) -> list[str]:
     """Name the notebooks without a row in book/chapters.csv or without one of a chapter's parts."""
     plan = _rows(root / "book" / "chapters.csv")
-    files = Counter(row["file"] for row in plan)
-    numbers = Counter(int(row["number"]) for row in plan)
-    problems = [
-        f"book/chapters.csv has {count} rows with {what}"
-        for what, count in [*files.items(), *numbers.items()]
-        if count > 1
-    ]
-    for row in plan:
-        if not CHAPTER.fullmatch(row["file"]) or int(row["file"][:2]) != int(row["number"]):
-            problems.append(
-                f"book/chapters.csv: file must be the number {row['number']} in two digits, '_' "
-                f"and lower-case words, got {row['file']!r}"
-            )
-        problems += [
-            f"book/chapters.csv: {column} of {row['file']} is empty"
-            for column in ("part", "title", "about")
-            if not row[column]
-        ]
+    files = {row["file"] for row in plan}
+    problems = plan_problems(plan)
     for file in sorted((root / "notebooks").glob("*.ipynb")):
         try:
             kind = kind_of(file.stem)
@@ -116,13 +101,49 @@ def chapters(root: Path = ROOT) -> list[str]:
                 f"{file.relative_to(root)} is in no table of contents: add its row to "
                 "book/chapters.csv (number, file, part, title, about, slides)"
             )
-        book = nbformat.v4.reads(file.read_text(encoding="utf-8"))
+        try:
+            book = nbformat.v4.reads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            problems.append(f"{file.relative_to(root)} is no whole notebook: {error}")
+            continue
         problems += [
             f"{file.relative_to(root)}: {problem}"
             for guard in PARTS[kind]
             for problem in guard(book)
         ]
     return problems
+
+
+def plan_problems(plan: list[dict]) -> list[str]:
+    """Say what is wrong with the rows of book/chapters.csv."""
+    place = "book/chapters.csv"
+    found = [
+        f"{place} has {count} rows with {what}"
+        for column in ("file", "number")
+        for what, count in Counter(row[column] for row in plan).items()
+        if count > 1
+    ]
+    parts = Counter(row["part"] for row in plan)
+    for row in plan:
+        file, number = row["file"], row["number"]
+        if None in row:
+            found.append(f"{place}: the row of {file} has too many columns: quote a text with ','")
+        if not CHAPTER.fullmatch(file) or not number.isdecimal() or int(file[:2]) != int(number):
+            found.append(
+                f"{place}: file must be the number {number} in two digits, '_' and lower-case "
+                f"words, got {file!r}"
+            )
+        found += [
+            f"{place}: {column} of {file} is empty"
+            for column in ("part", "title", "about")
+            if not row[column]
+        ]
+        near = get_close_matches(row["part"], [one for one in parts if one != row["part"]], 1, 0.9)
+        if near and parts[row["part"]] <= parts[near[0]]:
+            found.append(
+                f"{place}: part of {file} must be that of others, {near[0]!r}, got {row['part']!r}"
+            )
+    return found
 
 
 def problems(root: Path = ROOT) -> list[str]:

@@ -84,9 +84,14 @@ def digests(notebook, root: Path = ROOT, package: Package | None = None) -> dict
     """
     texts = input_texts(notebook, package or Package(root))
     return {
-        "cells": short_hash("\0".join(cell_source(cell) for cell in code_cells(notebook))),
+        "cells": code_digest(notebook),
         "inputs": {name: short_hash(texts[name]) for name in sorted(texts)},
     }
+
+
+def code_digest(notebook) -> str:
+    """Return a digest of a notebook's code."""
+    return short_hash("\0".join(cell_source(cell) for cell in code_cells(notebook)))
 
 
 def output_digests(notebook) -> dict[str, str]:
@@ -100,8 +105,7 @@ def altered(notebook) -> list[str]:
     recorded = notebook.metadata.get(KEY, {}).get("outputs")
     now = output_digests(notebook)
     if recorded is None:
-        shown = any(cell.get("outputs") for cell in notebook.cells)
-        return ["it shows outputs that tools/execute.py has not recorded"] if shown else []
+        return ["it was never run by tools/execute.py, so that it has no outputs to show"]
     sources = {cell.get("id", ""): cell.source for cell in notebook.cells}
     first = {name: (source.splitlines() or [""])[0] for name, source in sources.items()}
     found = [

@@ -7,6 +7,7 @@ by its id alone, so that it may move to another chapter.
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
 
 from bookdata import CLAIM_MIME, Book, Page, PageError, read_rows
@@ -61,10 +62,17 @@ def parts(book: Book) -> dict[str, str | bytes]:
         text += (
             ":::{grid-item}\n"
             f"![{_described(alt)}](_generated/results/{row['figure']}.png)\n\n"
-            f"{row['sentence'].format(*values)} {page.link}\n:::\n\n"
+            f"{sentence(row['sentence'], values)} {page.link}\n:::\n\n"
         )
     files["highlights.md"] = text + "::::\n"
     return files
+
+
+def sentence(form: str, values: list[float]) -> str:
+    """Return a sentence with its numbers, as a printer sets them: a true minus, no lonely %."""
+    return re.sub(r"(?<![\w.])-(?=\d)", "−", form.format(*values)).replace(
+        " %", "\N{NO-BREAK SPACE}%"
+    )
 
 
 def _described(alt: str) -> str:

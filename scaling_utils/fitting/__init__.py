@@ -27,6 +27,7 @@ __getattr__, __dir__, __all__ = attach(
         "repetition": ("fit_repetition",),
         "report": ("Report",),
         "resamples": ("Resamples",),
+        "surface": ("Surface", "fit_surface"),
         "transfer": ("fit_transfer",),
         "valley": ("IsoFlopBias", "isoflop_bias"),
     },
