@@ -89,6 +89,10 @@ def activations(
     value. For GPT with dropout this is ``s b h (34 + 5 a s / h)``, Eq. 1; the options give Eqs. 2,
     4, 5 and 6. Arrays broadcast.
 
+    A step of :class:`scaling_utils.models.GPT` on a CPU stores just this, to the byte, with
+    LayerNorm, no rotary positions and flash attention. Elsewhere the kernels decide: what is not
+    fused stores its steps too, rotary positions for example query, keys and values twice.
+
     Parameters
     ----------
     shape : Transformer
