@@ -102,7 +102,9 @@ def test_the_instants_of_the_ledger():
             for total, name, phase in zip(got.totals, got.operations, got.phases, strict=True)
             if phase == f"{later}backward" and "_log_softmax_backward" in name
         ]
-        assert [row - beside for row in rows] == [totals[f"{later}backward"] + 4]  # its gradient, 1
+        assert len(rows) == 1
+        # The loss, the number of its tokens and its gradient come and go: 4 bytes each.
+        assert abs(rows[0] - beside - totals[f"{later}backward"]) <= 12
     # What the ledger leaves out are gradients of activations: less than one layer's activations.
     assert got.peak_phase == predicted.peak_instant == "later backward"
     assert 0 < got.peak - beside - predicted.peak < expected(shape).per_layer
