@@ -103,8 +103,8 @@ def test_the_instants_of_the_ledger():
             if phase == f"{later}backward" and "_log_softmax_backward" in name
         ]
         assert len(rows) == 1
-        # The loss, the number of its tokens and its gradient come and go: 4 bytes each.
-        assert abs(rows[0] - beside - totals[f"{later}backward"]) <= 12
+        # Of the loss, its gradient and the number of its tokens, not all are there: 4 bytes each.
+        assert abs(rows[0] - beside - totals[f"{later}backward"]) <= LOSS
     # What the ledger leaves out are gradients of activations: less than one layer's activations.
     assert got.peak_phase == predicted.peak_instant == "later backward"
     assert 0 < got.peak - beside - predicted.peak < expected(shape).per_layer
