@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = attach(
         "card": ("RESERVE", "RESERVE_RANGE", "available"),
         "conventions": ("CONVENTIONS", "Convention"),
         "instants": ("Ledger", "ledger"),
-        "mixture": ("Experts", "expert_parameters"),
+        "mixture": ("ExpertParameters", "Experts", "expert_parameters"),
         "low_rank": ("lora_parameters", "lora_states", "quantised_bytes"),
         "output": ("Logits", "logits"),
         "pipeline": ("pipeline_layers",),
