@@ -11,7 +11,7 @@ A room imports only from the floors below its own:
 
 - ``units``: work, memory and losses in the same units everywhere
 - ``laws``, ``hardware``, ``shapes``: laws as objects; accelerators; shapes of transformers
-- ``counting``, ``fitting``: parameters, FLOPs and bytes; laws from tables of runs
+- ``counting``, ``memory``, ``fitting``: parameters and FLOPs; bytes; laws from tables of runs
 - ``corpora``, ``models``, ``training``: texts and sources; what is trained; the loop
 - ``tasks``: what a model learns on, and how it is measured
 - ``studies``, ``sweeps``: reading recorded runs; the engine that makes them
@@ -30,6 +30,7 @@ _ROOMS = (
     "hardware",
     "shapes",
     "counting",
+    "memory",
     "fitting",
     "corpora",
     "models",

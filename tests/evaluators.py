@@ -7,7 +7,7 @@ when it does, they call it.
 import math
 from statistics import fmean
 
-from scaling_utils import counting, hardware, laws, shapes, units
+from scaling_utils import counting, hardware, laws, memory, shapes, units
 
 EVALUATORS = {}
 
@@ -250,6 +250,72 @@ def exact_match(p, length):
     return p**length
 
 
+# ---- memory -------------------------------------------------------------------------------
+
+
+@evaluator
+def zero_gb(parameters, devices, stage):
+    return memory.states(parameters, devices, stage).total / units.GB
+
+
+@evaluator
+def zero_table_gb(parameters, devices):
+    return [zero_gb(size, devices, stage) for size in parameters for stage in (1, 2, 3)]
+
+
+def selective(name):
+    """A published GPT's activations with everything kept, and without scores and softmax."""
+    options = {"attention": "materialised", "dropout": True, "statistics": False}
+    rules = ("none", "selective")
+    return [memory.activations(shapes.get(name), recompute=rule, **options) for rule in rules]
+
+
+@evaluator
+def attention_ratio(models):
+    """What selective recomputation saves a layer, over s b h."""
+    found = [(shapes.get(name), *selective(name)) for name in models]
+    return [(a.per_layer - b.per_layer) / (m.context * m.d_model) for m, a, b in found]
+
+
+@evaluator
+def selective_saving_percent(models):
+    return [100 * (1 - b.per_layer / a.per_layer) for a, b in map(selective, models)]
+
+
+@evaluator
+def cache_kb_per_token(latent, **sizes):
+    shape = shapes.Transformer(vocab=1, context=1, **sizes)
+    return memory.kv_cache(shape, tokens=1, latent=latent) / 1e3
+
+
+@evaluator
+def mixture_size(part, count, active, **sizes):
+    """All parameters of a model whose MLPs are mixtures, or those of one token."""
+    shape = shapes.Transformer(
+        bias=False, norm="rmsnorm", positions="rotary", gated=True, tied=False, **sizes
+    )
+    size = counting.parameters(shape)
+    mixture = memory.expert_parameters(shape, memory.Experts(count, active))
+    return size.total - size.mlp + getattr(mixture, part)
+
+
+@evaluator
+def lora_parameters(n_layer, d_model, rank, matrices):
+    shape = shapes.Transformer(n_layer=n_layer, d_model=d_model, n_head=1, vocab=1, context=1)
+    return memory.lora_parameters(shape, rank, ("query", "value", "key", "out")[:matrices])
+
+
+@evaluator
+def quantisation_constant_bits(block, double):
+    return 8 * memory.quantised_bytes(4, block, double) - 4
+
+
+@evaluator
+def states_gb(parameters, weights, gradients, master, moments):
+    rule = memory.Convention(weights, gradients, master, moments)
+    return memory.states(parameters, convention=rule).total / units.GB
+
+
 # ---- until there is a room ----------------------------------------------------------------
 
 
@@ -272,26 +338,6 @@ def emissions_t(hours, watts, pue, kg_per_kwh):
 
 
 @evaluator
-def zero_gb(parameters, devices, stage, K=12):
-    """Until memory: optimizer states, then gradients, then weights are divided."""
-    parts = [K, 2, 2]
-    return parameters / 1e9 * sum(p / devices if i < stage else p for i, p in enumerate(parts))
-
-
-@evaluator
-def zero_table_gb(parameters, devices):
-    """Until memory."""
-    return [zero_gb(psi, devices, stage) for psi in parameters for stage in (1, 2, 3)]
-
-
-@evaluator
-def attention_ratio(models):
-    """Until memory: 5 a s / h."""
-    found = [shapes.get(name) for name in models]
-    return [5 * m.n_head * m.context / m.d_model for m in found]
-
-
-@evaluator
 def bubble_ratio(stages, micro_batches):
     """Until distributed."""
     return (stages - 1) / micro_batches
@@ -307,9 +353,3 @@ def bubble_fraction(stages, micro_batches):
 def ring_all_reduce(ranks):
     """Until distributed."""
     return 2 * (ranks - 1) / ranks
-
-
-@evaluator
-def lora_parameters(n_layer, d_model, rank, matrices):
-    """Until models hold LoRA: two factors of d x r for each adapted square matrix."""
-    return n_layer * matrices * 2 * d_model * rank

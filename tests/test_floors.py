@@ -58,6 +58,7 @@ ALLOWED = {
     "scaling_utils.hardware": {"scipy"},
     "scaling_utils.fitting": {"scipy"},
     "scaling_utils.counting": {"scipy"},
+    "scaling_utils.memory": set(),
     "scaling_utils.corpora": {"scipy"},
     "scaling_utils.units": set(),
     "scaling_utils.studies": set(),

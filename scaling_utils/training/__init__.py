@@ -7,6 +7,7 @@
 - ``mup``: rates and starting weights that let a narrow network's rate serve a wide one
 - ``evaluation``: held-out loss with its standard error
 - ``checkpoint``: files that survive a killed process and refuse damage
+- ``ledger``: every byte of one step, operation by operation
 """
 
 from scaling_utils._lazy import attach
@@ -17,6 +18,7 @@ __getattr__, __dir__, __all__ = attach(
         "branches": ("train_branches",),
         "checkpoint": ("CheckpointError", "CheckpointOwnerError", "CheckpointWarning"),
         "evaluation": ("HeldOut", "evaluate"),
+        "ledger": ("StepLedger", "follow_step"),
         "loop": ("Trainer",),
         "mup": ("activations", "mup_multipliers", "start_mup"),
         "optimisers": ("MemberAdam", "adamw"),
