@@ -129,7 +129,7 @@ def run(folder: Path, rank: int, work: Callable[[], object]) -> bool:
 def failure(error: BaseException) -> dict:
     """Return an error as plain data: when, what, and where from the worker's first line on."""
     told = traceback.TracebackException.from_exception(error)
-    frames = [frame for frame in told.stack if frame.filename != __file__]
+    frames = [frame for frame in told.stack if frame.filename not in (__file__, _folder.__file__)]
     lines = [f"  {place(f.filename)}, line {f.lineno}, in {f.name}\n    {f.line}" for f in frames]
     return {
         "time": time.time(),

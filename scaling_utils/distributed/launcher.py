@@ -91,6 +91,8 @@ def launch(
     TypeError, ValueError, RuntimeError
         If an argument is not as described, or this machine cannot run it.
     """
+    if not callable(worker):
+        raise TypeError(f"worker must be a function, got {worker!r}")
     ranks, timeout = whole("ranks", ranks), number("timeout", timeout, above=0)
     start = _way(start, member("device", device, ("cpu", "cuda")), ranks)
     began = time.monotonic()
