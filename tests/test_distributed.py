@@ -220,7 +220,7 @@ def test_a_rank_that_is_stopped_is_ended(left):
 
 
 PROGRAM = """
-import sys, time, torch
+import signal, sys, time, torch
 from pathlib import Path
 import torch.distributed as dist
 from scaling_utils.distributed import launch
@@ -233,6 +233,8 @@ def worker(rank, world):
     dist.barrier()
 
 if __name__ == "__main__":
+    # a shell that starts tests in the background has it ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     launch(worker, 3, timeout=500)
 """
 

@@ -66,7 +66,7 @@ def test_ranks_of_a_cell_return_fail_and_end_with_the_cell_and_with_the_kernel(t
     cells = [nbformat.v4.new_code_cell(c) for c in (TRAINED, WORKER, RAISES, HANGS, KILLED)]
     notebook = nbformat.v4.new_notebook(cells=cells)
     failed = {}
-    with pytest.raises(kernel.ExecutionFailed, match="cell 4 failed(.|\n)*DeadKernelError"):
+    with pytest.raises(kernel.ExecutionFailed, match=r"cell 4 failed(.|\n)*DeadKernelError"):
         kernel.run(
             notebook, tmp_path, set(), failed=lambda cell, error: failed.update({cell: error})
         )
@@ -82,7 +82,7 @@ def test_ranks_of_a_cell_return_fail_and_end_with_the_cell_and_with_the_kernel(t
     assert failed[cells[3].id].startswith("KeyboardInterrupt")
     pids = {path.name: int(path.name.partition("-")[2]) for path in tmp_path.glob("*-*")}
     assert len(pids) == 4
-    gone, alive = psutil.wait_procs(
+    _, alive = psutil.wait_procs(
         [psutil.Process(pid) for pid in pids.values() if psutil.pid_exists(pid)], timeout=30
     )
     assert alive == []
