@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 import torch.distributed as dist
+from torch.distributed.tensor import DTensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from scaling_utils._check import member, number, whole
@@ -71,8 +72,8 @@ class collectives(TorchDispatchMode):
         self.events: list[dict] = []
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        """Note a collective, then run it; let a tensor of another kind say first what it does."""
-        if any(kind not in (torch.Tensor, torch.nn.Parameter) for kind in types):
+        """Note a collective, then run it; a distributed tensor is to say first what it does."""
+        if DTensor in types:
             return NotImplemented
         space, _, name = func._schema.name.partition("::")
         if space in _SPACES and name.removesuffix("_") in _NAMES:

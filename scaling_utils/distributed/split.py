@@ -12,11 +12,11 @@ from scaling_utils._check import member
 
 # What people get wrong, and what comes of it on n ranks.
 FAULTS = {
-    "bias before the sum": "every rank adds the second layer's bias: the output is off by n - 1 of it",
-    "no sum backwards": "what leaves the block backwards is one rank's part of the gradient, and so "
-    "are the gradients of all that lies before it, such as a LayerNorm",
-    "wrong axis": "the second layer is split by rows too, so it reads features that its rank lacks",
-    "replicas counted": "the gradient norm counts what all ranks hold n times",
+    "bias before the sum": "every rank adds the second layer's bias, so the output has it n times",
+    "no sum backwards": "the gradient that leaves the block is one rank's part of it, and so is "
+    "the gradient of all that lies before, such as a LayerNorm",
+    "wrong columns": "the second layer's columns are those of another rank's hidden features",
+    "replicas counted": "the gradient norm counts n times what all ranks hold",
 }
 
 
@@ -84,10 +84,8 @@ class SplitMLP(nn.Module):
             )
         self.fault = None if fault is None else member("fault", fault, FAULTS)
         self.up, self.up_bias = _part(up.weight, 0), _part(up.bias, 0)  # (h/n, d), (h/n,)
-        self.down = _part(down.weight, 1)  # (d, h/n)
-        if fault == "wrong axis":  # its rank's rows, then cut to a shape that fits
-            rows = down.weight.detach().roll(-down.in_features // ranks, 1)
-            self.down = _part(rows, 1)
+        shift = -(up.out_features // ranks) if fault == "wrong columns" else 0
+        self.down = _part(down.weight.roll(shift, 1), 1)  # (d, h/n)
         self.bias = nn.Parameter(down.bias.detach().clone())  # (d,), on all ranks
 
     def split(self) -> list[nn.Parameter]:
