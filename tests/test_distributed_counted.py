@@ -84,7 +84,8 @@ def engines(rank, world):
     x = torch.ones(4, 8)
     out = {}
     net = DistributedDataParallel(model())
-    backward(net, x)  # the first pass puts the buckets in order
+    backward(net, x)  # notes the order of the gradients
+    backward(net, x)  # forms the buckets anew, and agrees on them
     out["ddp"] = backward(net, x)
     with net.no_sync():
         out["accumulated"] = backward(net, x)
