@@ -18,7 +18,7 @@ __getattr__, __dir__, __all__ = attach(
         "failures": ("RankError",),
         "launcher": ("Results", "launch"),
         "pipeline": ("Replay", "replay", "traced"),
-        "ring": ("exchange", "ring_all_reduce"),
+        "ring": ("ring_all_reduce",),
         "split": ("FAULTS", "SplitMLP", "gradient_norm"),
     },
 )

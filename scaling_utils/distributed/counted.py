@@ -130,6 +130,10 @@ def tally(events: Sequence[dict]) -> dict[str, tuple[int, int]]:
     ----------
     events : sequence of dict
         From ``collectives``, or any part of them.
+
+    Returns
+    -------
+    dict of str to (calls, bytes)
     """
     out: dict[str, tuple[int, int]] = {}
     for event in events:
@@ -153,6 +157,11 @@ def ring_bytes(payload: float, ranks: int, name: str = "all_reduce") -> float:
         In the ring, at least 1.
     name : str
         "all_reduce", or its halves "reduce_scatter" and "all_gather", which cost (n - 1) / n.
+
+    Returns
+    -------
+    float
+        Bytes.
 
     Raises
     ------

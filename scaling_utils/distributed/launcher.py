@@ -84,6 +84,11 @@ def launch(
     show : bool
         Whether to print what the ranks have printed, rank by rank, when they are done.
 
+    Returns
+    -------
+    Results
+        A list of what each rank has returned, with ``printed``, ``seconds`` and ``start``.
+
     Raises
     ------
     RankError

@@ -105,6 +105,11 @@ def replay(
     costs : mapping of str to a whole number or Fraction, optional
         Of the kinds F, B, I and W; by default 1, 2, 1 and 1.
 
+    Returns
+    -------
+    Replay
+        The times of all steps, and the idle share of the whole and over the useful time.
+
     Raises
     ------
     ValueError

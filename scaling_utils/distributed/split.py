@@ -115,6 +115,16 @@ def gradient_norm(
         Parameters that all ranks hold, with equal gradients.
     fault : str or None
         "replicas counted", to see what it does.
+
+    Returns
+    -------
+    Tensor of one float64
+        The same on all ranks.
+
+    Raises
+    ------
+    ValueError
+        If the fault is another.
     """
     count = fault is not None and member("fault", fault, ("replicas counted",)) != ""
     squares = [sum(p.grad.square().sum() for p in some) for some in (split, replicated)]
