@@ -86,7 +86,7 @@ def by_source(rank, world, tensor):
 
 
 def test_a_fresh_process_runs_the_source_of_the_worker():
-    results = launch(by_source, 2, torch.tensor([1.0, 2.0]), start="fresh", timeout=300)
+    results = launch(by_source, 2, torch.tensor([1.0, 2.0]), start="fresh", timeout=900)
     assert [r.tolist() for r in results] == [[6.0, 12.0]] * 2
     assert results.start == "fresh"
 
