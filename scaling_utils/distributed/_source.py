@@ -34,7 +34,7 @@ def _add(name: str, value, known: dict, parts: dict[str, str]) -> None:
         return
     parts[name] = ""  # so that two functions may call each other
     first = "WORKER" if len(parts) == 1 else ""
-    text = _imported(name, value) if not first else ""
+    text = _imported(name, value, known) if not first else ""
     if not text and isinstance(value, types.FunctionType | type):
         text = _definition(value)
         for used in _names(text):
@@ -46,13 +46,13 @@ def _add(name: str, value, known: dict, parts: dict[str, str]) -> None:
     parts[name] = text
 
 
-def _imported(name: str, value) -> str:
-    """Return the import of a module, or of what an importable module defines; else nothing."""
+def _imported(name: str, value, known: dict) -> str:
+    """Return the import of a module, or of what another module defines; else nothing."""
     if inspect.ismodule(value):
         return f"import {value.__name__} as {name}"
     home, inner = getattr(value, "__module__", None), getattr(value, "__qualname__", "")
     module = sys.modules.get(home) if isinstance(home, str) else None
-    if home == "__main__" or getattr(module, inner, None) is not value:
+    if home in ("__main__", known.get("__name__")) or getattr(module, inner, None) is not value:
         return ""
     return f"from {home} import {inner} as {name}"
 
