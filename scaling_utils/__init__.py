@@ -14,6 +14,7 @@ A room imports only from the floors below its own:
 - ``counting``, ``memory``, ``fitting``: parameters and FLOPs; bytes; laws from tables of runs
 - ``corpora``, ``models``, ``training``: texts and sources; what is trained; the loop
 - ``tasks``: what a model learns on, and how it is measured
+- ``distributed``: several processes from a notebook cell, and what they say to each other
 - ``studies``, ``sweeps``: reading recorded runs; the engine that makes them
 - ``experiments``: what several studies run
 - ``notebook``, ``cli``: claims, tables and figures of a chapter; the command line
@@ -36,6 +37,7 @@ _ROOMS = (
     "models",
     "training",
     "tasks",
+    "distributed",
     "studies",
     "sweeps",
     "experiments",

@@ -7,7 +7,7 @@ when it does, they call it.
 import math
 from statistics import fmean
 
-from scaling_utils import counting, hardware, laws, memory, shapes, units
+from scaling_utils import counting, distributed, hardware, laws, memory, shapes, units
 
 EVALUATORS = {}
 
@@ -339,17 +339,20 @@ def emissions_t(hours, watts, pue, kg_per_kwh):
 
 @evaluator
 def bubble_ratio(stages, micro_batches):
-    """Until distributed."""
-    return (stages - 1) / micro_batches
+    return float(_gpipe(stages, micro_batches).idle_of_useful)
 
 
 @evaluator
 def bubble_fraction(stages, micro_batches):
-    """Until distributed."""
-    return (stages - 1) / (micro_batches + stages - 1)
+    return float(_gpipe(stages, micro_batches).idle_of_total)
+
+
+def _gpipe(stages, micro_batches):
+    """Replay all forward passes of a pipeline, then all backward ones."""
+    every = [("F", m) for m in range(micro_batches)] + [("B", m) for m in range(micro_batches)]
+    return distributed.replay([[(s, *step) for step in every] for s in range(stages)])
 
 
 @evaluator
 def ring_all_reduce(ranks):
-    """Until distributed."""
-    return 2 * (ranks - 1) / ranks
+    return distributed.ring_bytes(1, ranks)

@@ -60,6 +60,7 @@ ALLOWED = {
     "scaling_utils.counting": {"scipy"},
     "scaling_utils.memory": set(),
     "scaling_utils.corpora": {"scipy"},
+    "scaling_utils.distributed": set(),
     "scaling_utils.units": set(),
     "scaling_utils.studies": set(),
     "scaling_utils.sweeps": set(),
