@@ -359,7 +359,7 @@ def test_two_ranks_on_one_card_are_refused():
 
 def test_a_process_that_has_used_cuda_is_not_forked(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
-    assert launcher.way("auto", "cpu", 2) == "fresh"
+    assert launcher._way("auto", "cpu", 2) == "fresh"
     with pytest.raises(ValueError, match="start must not be 'fork': this process has used CUDA"):
         launch(drawn, 2, start="fork")
 

@@ -1,7 +1,6 @@
 """Several processes from a notebook cell, and what they say to each other. Needs torch.
 
 - ``launch``: run a function of a cell on several ranks; ``RankError`` says which one failed
-- ``launch_elastic``: the same under torchrun's agent, which starts all again when one fails
 - ``collectives``, ``tally``: count what a rank sends and receives, from the run itself
 - ``ring_all_reduce``, ``ring_bytes``: an all-reduce by hand, and what it sends
 - ``SplitMLP``, ``gradient_norm``, ``FAULTS``: tensor parallelism by hand, and how it goes wrong
@@ -16,7 +15,6 @@ __getattr__, __dir__, __all__ = attach(
     {
         "attention": ("ring_attention", "zigzag"),
         "counted": ("collectives", "ring_bytes", "tally"),
-        "elastic": ("launch_elastic",),
         "failures": ("RankError",),
         "launcher": ("Results", "launch"),
         "pipeline": ("Replay", "replay", "traced"),

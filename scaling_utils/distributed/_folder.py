@@ -47,12 +47,6 @@ def save_failure(folder: Path, rank: int, failure: dict) -> None:
     os.replace(part, target)
 
 
-def load_failure(folder: Path, rank: int) -> dict | None:
-    """Return how a rank has failed, or None."""
-    text = read(folder, rank, FAILURE)
-    return json.loads(text) if text else None
-
-
 def save_value(target: Path, value) -> None:
     """Leave a value of plain data and tensors, which are stored on the CPU, alone and whole."""
     part = target.with_suffix(".part")

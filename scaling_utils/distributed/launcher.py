@@ -99,14 +99,16 @@ def launch(
     if not callable(worker):
         raise TypeError(f"worker must be a function, got {worker!r}")
     ranks, timeout = whole("ranks", ranks), number("timeout", timeout, above=0)
-    start = way(start, member("device", device, ("cpu", "cuda")), ranks)
+    start = _way(start, member("device", device, ("cpu", "cuda")), ranks)
     began = time.monotonic()
     with launch_folder() as folder:
         setting = _rank.Setting(
             str(folder), ranks, device, timeout, whole("seed", seed, at_least=0)
         )
         if start == "fresh":
-            write_down(setting, worker, args)
+            _rank.save_setting(setting)
+            _folder.save_value(folder / "args", args)
+            (folder / "worker.py").write_text(_source.written(worker), "utf-8")
         pids: list[int] = []
         try:
             _start_all(setting, worker, args, start, pids)
@@ -123,7 +125,7 @@ def launch(
     return Results(values, printed, seconds, start)
 
 
-def way(start: str, device: str, ranks: int) -> str:
+def _way(start: str, device: str, ranks: int) -> str:
     """Return how the ranks are to be started, or say why they cannot be."""
     if not hasattr(os, "fork"):
         raise RuntimeError("launch needs Linux or macOS; on Windows use WSL")
@@ -138,14 +140,6 @@ def way(start: str, device: str, ranks: int) -> str:
     # Apple's own libraries do not work in a forked process.
     fresh = torch.cuda.is_initialized() or sys.platform == "darwin"
     return ("fresh" if fresh else "fork") if start == "auto" else start
-
-
-def write_down(setting: _rank.Setting, worker: Callable, args: tuple) -> None:
-    """Leave in the folder of a launch what its fresh processes have to know."""
-    folder = Path(setting.folder)
-    _rank.save_setting(setting)
-    _folder.save_value(folder / "args", args)
-    (folder / "worker.py").write_text(_source.written(worker), "utf-8")
 
 
 @contextmanager
