@@ -171,3 +171,60 @@ def test_drawing_shows_the_svg_and_a_text(monkeypatch):
     assert data["text/plain"] == f"Drawing: Two <steps>. {WORDS}"
     with pytest.raises(TypeError, match="made must be a Drawing, got 'x'"):
         notebook.drawing("x")
+
+
+# Several drawings, one at a time
+
+
+def shown(made, labels, title="A ring, step by step"):
+    with pytest.MonkeyPatch.context() as patched:
+        got = []
+        patched.setattr("IPython.display.display", lambda data, raw: got.append(data))
+        notebook.steps(made, labels, title=title)
+    return got[0]
+
+
+def three():
+    made = [blank() for _ in range(3)]
+    for k, one in enumerate(made):
+        one.box(10 + 40 * k, 20, 30, 30, f"{k}")
+    return made
+
+
+def test_each_step_has_a_button_and_a_drawing_and_the_first_is_on():
+    labels = ["start", "step <1>", "step 2"]
+    data = shown(three(), labels)
+    row = ElementTree.fromstring(data["text/html"].replace(" checked>", ' checked="">').replace(
+        '"><label', '"/><label').replace('checked=""><label', 'checked=""/><label'))  # fmt: skip
+    buttons = row.findall("input")
+    assert [button.get("type") for button in buttons] == ["radio"] * 3
+    assert len({button.get("name") for button in buttons}) == 1
+    assert [button.get("checked") for button in buttons] == ["", None, None]
+    assert [(of.get("for"), of.text) for of in row.findall("label")] == [
+        (button.get("id"), text) for button, text in zip(buttons, labels, strict=True)
+    ]
+    assert [len(frame.findall(f"{SVG}svg")) for frame in row.findall("div")] == [1, 1, 1]
+    assert (row.get("role"), row.get("aria-label")) == ("radiogroup", "A ring, step by step")
+
+
+def test_without_styles_every_step_is_there_and_in_words_too():
+    data = shown(three(), ["start", "step 1", "step 2"])
+    assert data["text/plain"].count(WORDS) == 3
+    assert "display:none" not in re.sub("<style>.*?</style>", "", data["text/html"])
+    assert not re.search(r"<script|\son\w+=", data["text/html"])
+
+
+@pytest.mark.parametrize(
+    ("made", "labels", "error", "words"),
+    [
+        (three()[:1], ["a"], ValueError, "made must hold from 2 to 12 drawings, got 1"),
+        (three(), ["a", "b"], ValueError, r"labels must be 3 different texts, got \['a', 'b'\]"),
+        (three(), ["a", "b", "b"], ValueError, "labels must be 3 different texts"),
+        (three(), ["a", "b", " "], ValueError, "labels must be a non-empty string"),
+        ([*three()[:2], blank(200)], "abc", ValueError, r"one size, got \[\(200.*\(300"),
+        ([*three()[:2], "drawn"], "abc", TypeError, "made must hold Drawings, got 'drawn'"),
+    ],
+)
+def test_steps_that_cannot_be_shown_are_refused(made, labels, error, words):
+    with pytest.raises(error, match=words):
+        shown(made, list(labels))

@@ -4,7 +4,8 @@ A chapter prints no number by hand. ``say`` puts computed values into a sentence
 ``claim`` states what the chapter has shown and raises when it does not hold, and
 ``figure`` shows a matplotlib figure together with a description for readers who
 cannot see it. ``axes``, ``log_axis`` and ``end_labels`` make figures that are legible on a
-phone, ``drawing`` shows a mechanism, and ``in_short`` and ``takeaway`` say what to keep.
+phone, ``drawing`` and ``steps`` show a mechanism, and ``in_short`` and ``takeaway`` say what
+to keep.
 All need only IPython and matplotlib, and work the same in JupyterLab, in Colab and in the
 rendered book.
 """
@@ -24,5 +25,6 @@ __getattr__, __dir__, __all__ = attach(
         "_axes": ("axes", "end_labels", "error_bars", "log_axis", "note", "plain"),
         "_plots": ("residuals", "signed_map", "valley"),
         "_drawing": ("Drawing", "drawing"),
+        "_steps": ("steps",),
     },
 )
