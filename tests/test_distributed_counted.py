@@ -11,7 +11,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.nn.parallel import DistributedDataParallel
 
-from scaling_utils.distributed import collectives, launch, ring_all_reduce, ring_bytes, tally
+from scaling_utils.distributed import collectives, exchange, launch, ring_bytes, tally
 
 
 def direct(rank, world):
@@ -106,10 +106,21 @@ def test_what_torchs_engines_exchange_is_what_theory_says():
         assert out["tensor"] == {"all_reduce": [1, 4 * 4 * 4]}  # the output (4, 4), forwards
 
 
+def ring_sum(x):
+    """Sum over all ranks by chunks that travel: reduce-scatter, then all-gather."""
+    rank, n = dist.get_rank(), dist.get_world_size()
+    chunks = list(torch.nn.functional.pad(x, (0, -len(x) % n)).chunk(n))
+    for step in range(2 * (n - 1)):
+        came = exchange(chunks[(rank - step) % n], (rank + 1) % n, (rank - 1) % n)
+        at = (rank - step - 1) % n
+        chunks[at] = chunks[at] + came if step < n - 1 else came
+    return torch.cat(chunks)[: len(x)]
+
+
 def ring(rank, world, count):
     x = torch.arange(count, dtype=torch.float32) * (rank + 1)
     with collectives() as seen:
-        mine = ring_all_reduce(x)
+        mine = ring_sum(x)
     with collectives() as torchs:
         dist.all_reduce(theirs := x.clone())
     return mine, theirs, tally(seen.events), tally(torchs.events), x
@@ -125,6 +136,27 @@ def test_the_ring_sums_as_torch_does_and_sends_what_its_formula_says(count):
         assert seen == {"send": (6, 72), "recv": (6, 72)}
         assert ring_bytes(padded, 4) == 72
         assert torchs == {"all_reduce": (1, 4 * count)}
+
+
+def swapped(rank, world):
+    out = torch.full((2,), float(rank))
+    came = exchange(out, (rank + 1) % world, (rank - 1) % world)
+    said = []
+    for to, source in ((world, 0), (0, -1)):
+        try:
+            exchange(out, to, source)
+        except ValueError as error:
+            said.append(str(error))
+    return out, came, said
+
+
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_an_exchange_brings_what_the_neighbour_has_and_knows_the_ranks(ranks):
+    for rank, (out, came, said) in enumerate(launch(swapped, ranks)):
+        assert out.tolist() == [rank, rank]
+        assert came.tolist() == 2 * [(rank - 1) % ranks]
+        assert said[0] == f"to must be a rank below {ranks}, got {ranks}"
+        assert said[1].startswith("source must be")
 
 
 def test_a_ring_of_one_sends_nothing():

@@ -2,7 +2,7 @@
 
 - ``launch``: run a function of a cell on several ranks; ``RankError`` says which one failed
 - ``collectives``, ``tally``: count what a rank sends and receives, from the run itself
-- ``ring_all_reduce``, ``ring_bytes``: an all-reduce by hand, and what it sends
+- ``exchange``, ``ring_bytes``: one step of a ring, and what a whole ring sends
 - ``SplitMLP``, ``gradient_norm``, ``FAULTS``: tensor parallelism by hand, and how it goes wrong
 - ``ring_attention``, ``zigzag``: context parallelism by hand
 - ``traced``, ``replay``: the order of a pipeline's run, and its idle share at nominal costs
@@ -18,7 +18,7 @@ __getattr__, __dir__, __all__ = attach(
         "failures": ("RankError",),
         "launcher": ("Results", "launch"),
         "pipeline": ("Replay", "replay", "traced"),
-        "ring": ("ring_all_reduce",),
+        "ring": ("exchange",),
         "split": ("FAULTS", "SplitMLP", "gradient_norm"),
     },
 )
