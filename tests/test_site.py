@@ -109,6 +109,19 @@ def test_dark_mode_keeps_its_contrast(name, visit):
     hold_accessible(seen.page)
 
 
+@pytest.mark.parametrize("pale", ["style='color: #bbb'", "class='pale'"])
+def test_a_pale_text_among_many_that_are_alike_is_found(pale, visit):
+    page = visit("404.html").page
+    texts = "<p>dark</p>" * 6 + f"<p {pale}>pale</p>" + "<p>dark</p>" * 6
+    page.evaluate(
+        """texts => { document.querySelector('article').innerHTML +=
+            '<style>.pale { color: #bbb; }</style>' + texts; }""",
+        texts,
+    )
+    with pytest.raises(AssertionError, match="color-contrast: .*pale</p>"):
+        hold_accessible(page)
+
+
 def test_the_theme_switch_turns_the_page_dark(visit):
     page = visit(f"{TOC['root']}.html").page
     brightness = "() => getComputedStyle(document.body).backgroundColor"

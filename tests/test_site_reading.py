@@ -7,7 +7,7 @@ import re
 
 import pytest
 import site_search
-from site_pages import CHAPTERS, HTML, PHONE, ROOT, overflow, rendered, resize, typeset
+from site_pages import CHAPTERS, HTML, PHONE, ROOT, overflow, rendered, typeset
 
 FIRST = CHAPTERS[0]
 
@@ -96,20 +96,6 @@ def test_on_paper_code_wraps_and_the_furniture_is_gone(visit):
         assert style(page, furniture, "display") == ["none"]
     seen = "() => [...document.querySelectorAll('h1')].filter(h => h.checkVisibility()).length"
     assert page.evaluate(seen) == 1  # the theme prints a title of its own
-
-
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_equations_start_at_their_left_end_on_a_phone(name, visit):
-    page = visit(f"{name}.html").page
-    typeset(page)
-    resize(page, PHONE)
-    cut = page.eval_on_selector_all(
-        ".bd-article div.math",
-        """all => all.filter(box => box.scrollLeft !== 0 || [...box.children].some(part =>
-            part.getBoundingClientRect().left < box.getBoundingClientRect().left - 1))
-            .map(box => box.textContent.slice(0, 60))""",
-    )
-    assert cut == []
 
 
 def test_subjects_are_listed_for_pages_of_the_plan():
