@@ -404,3 +404,19 @@ def test_a_written_worker_brings_what_it_uses_and_no_more(tmp_path):
     alone = {"__name__": "worker"}
     exec(compile(text, "worker.py", "exec"), alone)
     assert alone["WORKER"](3, 4) == (6.0, False)
+
+
+def test_a_variable_of_the_worker_hides_the_notebooks_of_that_name(tmp_path):
+    source = textwrap.dedent("""
+        data, i, table = object(), object(), object()  # none of them can be written down
+        def worker(rank, world, data):
+            table = {rank: data}
+            def inner(key): return table[key]
+            return [inner(rank) for i in range(world)]
+    """)
+    (tmp_path / "m.py").write_text(source)
+    known = {"__name__": "__main__"}
+    exec(compile(source, str(tmp_path / "m.py"), "exec"), known)
+    alone = {"__name__": "worker"}
+    exec(compile(written(known["worker"]), "worker.py", "exec"), alone)
+    assert alone["WORKER"](1, 2, "mine") == ["mine"] * 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import linecache
+import symtable
 import sys
 import textwrap
 import types
@@ -77,8 +78,13 @@ def _definition(value) -> str:
 
 
 def _names(source: str) -> list[str]:
-    nodes = ast.walk(ast.parse(source))
-    return sorted({node.id for node in nodes if isinstance(node, ast.Name)})
+    """Return the names that a definition takes from outside: its own variables hide theirs."""
+    tables, names = [symtable.symtable(source, "worker", "exec")], set()
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        names |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global()}
+    return sorted(names)
 
 
 def _constant(name: str, value) -> str:

@@ -146,7 +146,7 @@ def ring_bytes(payload: float, ranks: int, name: str = "all_reduce") -> float:
     """Return the bytes that each rank sends in a ring: 2 (n - 1) / n of an all-reduce's payload.
 
     This holds for the ring algorithm (Patarasuk and Yuan 2009,
-    https://doi.org/10.1016/j.jpdc.2008.09.002, Sec. 3). NCCL and gloo choose their own.
+    https://doi.org/10.1016/j.jpdc.2008.09.002). NCCL and gloo choose their own.
 
     Parameters
     ----------
