@@ -8,6 +8,7 @@ import torch.distributed as dist
 from torch.distributed import _functional_collectives as functional
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import Shard
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.nn.parallel import DistributedDataParallel
 
@@ -93,6 +94,9 @@ def engines(rank, world):
     out["fsdp"] = backward(fully_shard(model(), mesh=mesh), x)
     plan = {"0": ColwiseParallel(), "2": RowwiseParallel()}
     out["tensor"] = backward(parallelize_module(model(), mesh, plan), x)
+    first, last = ColwiseParallel(input_layouts=Shard(0)), RowwiseParallel(output_layouts=Shard(0))
+    net = parallelize_module(model(), mesh, {"0": first, "2": last})
+    out["sequence"] = backward(net, x.chunk(world)[rank])
     return out
 
 
@@ -104,6 +108,9 @@ def test_what_torchs_engines_exchange_is_what_theory_says():
         # parameters once forwards; the root keeps them for the backward pass
         assert out["fsdp"] == {"all_gather": [1, size], "reduce_scatter": [1, size]}
         assert out["tensor"] == {"all_reduce": [1, 4 * 4 * 4]}  # the output (4, 4), forwards
+        # the whole input (4, 8) forwards, the whole output's gradient (4, 4) backwards
+        assert out["sequence"]["all_gather"] == [2, 4 * 4 * 8 + 4 * 4 * 4]
+        assert out["sequence"]["reduce_scatter"] == [1, 4 * 4 * 4]
 
 
 def ring_sum(x):

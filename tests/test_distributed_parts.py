@@ -81,7 +81,8 @@ def faulty(rank, world):
 
 def test_each_fault_does_what_its_text_says():
     assert set(FAULTS) == {
-        "bias before the sum", "no sum backwards", "wrong columns", "replicas counted"
+        "bias before the sum", "no sum backwards", "wrong columns", "replicas counted",
+        "no rescaling",
     }  # fmt: skip
     for out in launch(faulty, 2):
         error, at_norm, _, bias = out["bias before the sum"]
@@ -123,6 +124,22 @@ def test_ring_attention_equals_torchs_with_its_gradients(order):
     positions = zigzag(24, 3) if order == "zigzag" else torch.arange(24).view(3, 8)
     for errors in launch(attend, 3, positions):
         assert max(errors) < 1e-13
+
+
+def forget_to_rescale(rank, world, positions):
+    q, v = torch.zeros(1, 1, 2, 1, dtype=torch.float64), torch.ones(1, 1, 2, 1).double()
+    return [ring_attention(q, q, v, positions, fault) for fault in (None, "no rescaling")]
+
+
+def test_a_ring_that_does_not_rescale_gives_a_query_weights_beyond_1_by_hand():
+    # Equal scores and values of 1: the output is the sum of a query's weights. Rank 1 sees its
+    # own keys first, 1 and 2 of them, then two more: 1/1 + 2/3 and 2/2 + 2/4.
+    (right, first), (_, second) = launch(forget_to_rescale, 2, torch.arange(4).view(2, 2))
+    assert right.flatten().tolist() == pytest.approx([1, 1])
+    assert first.flatten().tolist() == pytest.approx([1, 1])  # it sees no other rank's keys
+    assert second.flatten().tolist() == pytest.approx([5 / 3, 3 / 2])
+    with pytest.raises(ValueError, match="fault must be one of 'no rescaling'; got 'other'"):
+        ring_attention(right, right, right, torch.zeros(1, 2), "other")
 
 
 def test_zigzag_gives_each_rank_the_same_work_and_the_plain_order_does_not():

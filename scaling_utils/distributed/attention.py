@@ -6,7 +6,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from scaling_utils._check import whole
+from scaling_utils._check import member, whole
 from scaling_utils.distributed.ring import exchange
 
 
@@ -39,7 +39,9 @@ def zigzag(length: int, ranks: int) -> Tensor:
     return torch.stack([torch.cat([chunks[r], chunks[2 * n - 1 - r]]) for r in range(n)])
 
 
-def ring_attention(q: Tensor, k: Tensor, v: Tensor, positions: Tensor) -> Tensor:
+def ring_attention(
+    q: Tensor, k: Tensor, v: Tensor, positions: Tensor, fault: str | None = None
+) -> Tensor:
     """Return causal attention over a sequence of which each rank holds a part.
 
     Keys and values go around the ring, while each rank keeps a running softmax of its queries.
@@ -52,12 +54,20 @@ def ring_attention(q: Tensor, k: Tensor, v: Tensor, positions: Tensor) -> Tensor
         Of the positions that this rank holds, T on every rank.
     positions : Tensor of int, shape (ranks, T)
         Of all ranks, in any order, such as ``zigzag`` gives.
+    fault : str or None
+        "no rescaling" of ``FAULTS``, to see what it does.
 
     Returns
     -------
     Tensor, shape (batch, heads, T, d)
+
+    Raises
+    ------
+    ValueError
+        If the fault is another.
     """
-    return _RingAttention.apply(q, k, v, positions)
+    rescale = fault is None or member("fault", fault, ("no rescaling",)) == ""
+    return _RingAttention.apply(q, k, v, positions, rescale)
 
 
 def _scores(q: Tensor, k: Tensor, mine: Tensor, theirs: Tensor) -> Tensor:
@@ -68,14 +78,15 @@ def _scores(q: Tensor, k: Tensor, mine: Tensor, theirs: Tensor) -> Tensor:
 
 class _RingAttention(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, q, k, v, positions):
+    def forward(ctx, q, k, v, positions, rescale):
         rank, n = dist.get_rank(), dist.get_world_size()
         held, out = torch.stack([k, v]), torch.zeros_like(q)  # (2, B, H, T, d)
         log_sum = q.new_full((*q.shape[:-1], 1), -torch.inf)  # (B, H, T, 1)
         for step in range(n):  # its own keys first, of which each query sees at least one
             scores = _scores(q, held[0], positions[rank], positions[(rank - step) % n])
             total = torch.logaddexp(log_sum, scores.logsumexp(-1, keepdim=True))
-            out = out * (log_sum - total).exp() + (scores - total).exp() @ held[1]
+            kept = (log_sum - total).exp() if rescale else 1  # of what came before
+            out = out * kept + (scores - total).exp() @ held[1]
             log_sum = total
             if step < n - 1:
                 held = exchange(held, (rank + 1) % n, (rank - 1) % n)
@@ -97,4 +108,4 @@ class _RingAttention(torch.autograd.Function):
             held[2] += d_scores.mT @ q
             held[3] += weights.mT @ d_out
             held = exchange(held, (rank + 1) % n, (rank - 1) % n)
-        return d_q, held[2], held[3], None
+        return d_q, held[2], held[3], None, None

@@ -41,6 +41,7 @@ _NAMES = {
     "barrier": "barrier",
 }
 _SPACES = ("c10d", "_c10d_functional")
+_RETURN_THE_WHOLE = ("all_gather_into_tensor", "all_gather_into_tensor_coalesced")
 _RING_STEPS = {"all_reduce": 2, "all_gather": 1, "reduce_scatter": 1}
 
 
@@ -77,15 +78,18 @@ class collectives(TorchDispatchMode):
             return NotImplemented
         space, _, name = func._schema.name.partition("::")
         if space in _SPACES and name.removesuffix("_") in _NAMES:
-            self.events.append(_event(_NAMES[name.removesuffix("_")], args))
+            gathers = space == "_c10d_functional" and name in _RETURN_THE_WHOLE
+            self.events.append(_event(_NAMES[name.removesuffix("_")], args, gathers))
         return func(*args, **(kwargs or {}))
 
 
-def _event(name: str, args: tuple) -> dict:
+def _event(name: str, args: tuple, gathers: bool) -> dict:
     sides = [list(_tensors(arg)) for arg in args]
     payload = max((sum(t.nbytes for t in side) for side in sides), default=0)
     first = next((t for side in sides for t in side), None)
     group = next(g for g in (_group(arg) for arg in args) if g is not None)
+    if gathers:  # only the shards go in as arguments: the whole is what comes out
+        payload *= group.size()
     event = {
         "name": name,
         "payload": 0 if name == "barrier" else payload,

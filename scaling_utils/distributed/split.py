@@ -17,6 +17,8 @@ FAULTS = {
     "the gradient of all that lies before, such as a LayerNorm",
     "wrong columns": "the second layer's columns are those of another rank's hidden features",
     "replicas counted": "the gradient norm counts n times what all ranks hold",
+    "no rescaling": "ring attention weighs each block of keys by the sum of the keys so far, and "
+    "not of all, so the weights of a query add up to more than 1",
 }
 
 
