@@ -8,6 +8,7 @@
 - ``evaluation``: held-out loss with its standard error
 - ``checkpoint``: files that survive a killed process and refuse damage
 - ``ledger``: every byte of one step, operation by operation
+- ``offload``: Adam with its moments in the host's memory
 """
 
 from scaling_utils._lazy import attach
@@ -21,6 +22,7 @@ __getattr__, __dir__, __all__ = attach(
         "ledger": ("StepLedger", "follow_step"),
         "loop": ("Trainer",),
         "mup": ("activations", "mup_multipliers", "start_mup"),
+        "offload": ("HostAdam",),
         "optimisers": ("MemberAdam", "adamw"),
         "schedules": ("Schedule", "constant", "cosine", "wsd"),
     },
