@@ -82,7 +82,8 @@ def test_a_law_without_source_or_test_is_refused(project, file, old, new, messag
         ("01_tiny", "01-tiny", "lower-case words, got '01-tiny'"),
         ("All of it.", "", "about of 01_tiny is empty"),
         ("Foundations,", ",", "part of 01_tiny is empty"),
-        (PLAN[-45:], PLAN[-45:] + "01,01_other,Foundations,T,A,\n", "has 2 rows with 01"),
+        (PLAN[-45:], PLAN[-45:] + "01,01_other,Foundations,T,A,\n", "has 2 rows with 1"),
+        (PLAN[-45:], PLAN[-45:] + "1,01_other,Foundations,T,A,\n", "has 2 rows with 1"),
         ("01,01", "x,01", "file must be the number x in two digits"),
         ("All of it.", "All, of it.,", "the row of 01_tiny has too many columns: quote a text"),
         (

@@ -117,10 +117,11 @@ def chapters(root: Path = ROOT) -> list[str]:
 def plan_problems(plan: list[dict]) -> list[str]:
     """Say what is wrong with the rows of book/chapters.csv."""
     place = "book/chapters.csv"
+    files = Counter(row["file"] for row in plan)
+    numbers = Counter(row["number"].lstrip("0") for row in plan)  # 1 and 01 are one number
     found = [
         f"{place} has {count} rows with {what}"
-        for column in ("file", "number")
-        for what, count in Counter(row[column] for row in plan).items()
+        for what, count in [*files.items(), *numbers.items()]
         if count > 1
     ]
     parts = Counter(row["part"] for row in plan)

@@ -32,6 +32,7 @@ from dependencies import Package, Reached
 from inputs import Inputs
 
 ROOT = Path(__file__).resolve().parent.parent
+NEVER_RUN = "it was never run by tools/execute.py"
 KEY = "scaling_utils"  # where a notebook's metadata holds the record of its last run
 SKIPPABLE = {"gpu", "needs-data"}  # tags of cells that not every machine can run
 
@@ -105,7 +106,7 @@ def altered(notebook) -> list[str]:
     recorded = notebook.metadata.get(KEY, {}).get("outputs")
     now = output_digests(notebook)
     if recorded is None:
-        return ["it was never run by tools/execute.py, so that it has no outputs to show"]
+        return [NEVER_RUN]
     sources = {cell.get("id", ""): cell.source for cell in notebook.cells}
     first = {name: (source.splitlines() or [""])[0] for name, source in sources.items()}
     found = [
@@ -122,7 +123,7 @@ def reasons(notebook, root: Path = ROOT, package: Package | None = None) -> list
     """Say in words why a notebook's outputs are stale; an empty list means that they are not."""
     stored = notebook.metadata.get(KEY, {})
     if "cells" not in stored:
-        return ["it was never run by tools/execute.py"]
+        return [NEVER_RUN]
     now = digests(notebook, root, package)
     found = [] if stored["cells"] == now["cells"] else ["its code cells have changed"]
     before = stored.get("inputs", {})

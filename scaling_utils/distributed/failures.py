@@ -23,8 +23,7 @@ class RankError(RuntimeError):
     Attributes
     ----------
     rank : int or None
-        The rank that failed first; None where the time ran out or the launcher of
-        ``launch_elastic`` gave up.
+        The rank that failed first; None where the time ran out.
     kind : str
         "raised", "died" or "late".
     states : dict of int to str
