@@ -8,6 +8,7 @@
 - ``evaluation``: held-out loss with its standard error
 - ``checkpoint``: files that survive a killed process and refuse damage
 - ``ledger``: every byte of one step, operation by operation
+- ``precision``: the numbers of a format, rounding to four bits, the bytes that 16 bits save
 """
 
 from scaling_utils._lazy import attach
@@ -22,6 +23,7 @@ __getattr__, __dir__, __all__ = attach(
         "loop": ("Trainer",),
         "mup": ("activations", "mup_multipliers", "start_mup"),
         "optimisers": ("MemberAdam", "adamw"),
+        "precision": ("finite_numbers", "saved_bytes", "to_e2m1"),
         "schedules": ("Schedule", "constant", "cosine", "wsd"),
     },
     submodules=("checkpoint",),
