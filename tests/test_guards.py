@@ -396,6 +396,21 @@ def test_counts_may_jump_over_cells_that_were_skipped(chapter):
     assert BY_NAME["executed"](tiny.broken(chapter, skipped)) == []
 
 
+def test_a_gpu_cell_may_wait_for_its_first_gpu_where_the_text_above_says_so(chapter):
+    def waiting(said, outputs=()):
+        def change(book):
+            cell = tiny.code(book, 4)
+            cell.execution_count, cell.outputs = None, list(outputs)
+            book.cells.insert(book.cells.index(cell), new_markdown_cell(said))
+
+        return BY_NAME["executed"](tiny.broken(chapter, change))
+
+    assert waiting("**No GPU result is recorded yet**: it is skipped.") == []
+    assert "cell 4 was never run" in waiting("Speed is what a GPU buys.")
+    shown = new_output("stream", text="700 TFLOP/s")
+    assert "cell 4 was never run" in waiting("**No GPU result is recorded yet**.", [shown])
+
+
 STUDY = [
     new_markdown_cell("# A study"),
     new_markdown_cell("*Runs on CPU: 1 s, 0.1 GB.*", metadata={"tags": ["runs-on"]}),
