@@ -396,26 +396,19 @@ def test_counts_may_jump_over_cells_that_were_skipped(chapter):
     assert BY_NAME["executed"](tiny.broken(chapter, skipped)) == []
 
 
-def waiting(number, *, says=True, shows=False):
-    """Leave a cell without a run; let the page say so, and the cell show something."""
+def test_a_gpu_cell_may_wait_for_its_first_gpu_where_the_text_above_says_so(chapter):
+    def waiting(said, outputs=()):
+        def change(book):
+            cell = tiny.code(book, 4)
+            cell.execution_count, cell.outputs = None, list(outputs)
+            book.cells.insert(book.cells.index(cell), new_markdown_cell(said))
 
-    def change(book):
-        cell = tiny.code(book, number)
-        cell.execution_count = None
-        cell.outputs = [new_output("stream", text="0.4 of the peak")] if shows else []
-        if says:
-            book.cells[0].source += "\n\nThe next cell needs a GPU and was not run."
+        return BY_NAME["executed"](tiny.broken(chapter, change))
 
-    return change
-
-
-def test_a_cell_for_a_gpu_may_wait_for_its_first_run_where_the_page_says_so(chapter):
-    executed = BY_NAME["executed"]
-    assert executed(tiny.broken(chapter, waiting(4))) == []
-    never = "cell 4 was never run"
-    assert never in executed(tiny.broken(chapter, waiting(4, says=False)))
-    assert never in executed(tiny.broken(chapter, waiting(4, shows=True)))
-    assert "cell 3 was never run" in executed(tiny.broken(chapter, waiting(3)))
+    assert waiting("**No GPU result is recorded yet**: it is skipped.") == []
+    assert "cell 4 was never run" in waiting("Speed is what a GPU buys.")
+    shown = new_output("stream", text="700 TFLOP/s")
+    assert "cell 4 was never run" in waiting("**No GPU result is recorded yet**.", [shown])
 
 
 STUDY = [

@@ -9,6 +9,7 @@
 - ``checkpoint``: files that survive a killed process and refuse damage
 - ``ledger``: every byte of one step, operation by operation
 - ``offload``: Adam with its moments in the host's memory
+- ``precision``: the numbers of a format, rounding to four bits, the bytes that 16 bits save
 """
 
 from scaling_utils._lazy import attach
@@ -24,6 +25,7 @@ __getattr__, __dir__, __all__ = attach(
         "mup": ("activations", "mup_multipliers", "start_mup"),
         "offload": ("HostAdam",),
         "optimisers": ("MemberAdam", "adamw"),
+        "precision": ("finite_numbers", "saved_bytes", "to_e2m1"),
         "schedules": ("Schedule", "constant", "cosine", "wsd"),
     },
     submodules=("checkpoint",),
