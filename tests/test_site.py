@@ -118,7 +118,7 @@ def test_a_pale_text_among_many_that_are_alike_is_found(pale, visit):
             '<style>.pale { color: #bbb; }</style>' + texts; }""",
         texts,
     )
-    with pytest.raises(AssertionError, match="color-contrast: .*pale</p>"):
+    with pytest.raises(AssertionError, match=r"color-contrast: .*pale</p>"):
         hold_accessible(page)
 
 
