@@ -32,14 +32,13 @@ FUNCTIONS = {"dimension": 4, "ambient": 16, "bend": 0.0, "smoothness": 2.0, "oct
 POINTS = {"pool": 131_072, "held_out": 4096}
 SETTING = Setting(width=8, batch=128, budget=2e9, warmup=50, decay=0.3)
 ARMS = (  # in the order in which they run
-    Arm("fixed 4", 4),  # the target size, from scratch
-    Arm("zero 25", 4, 1, "zero", 0.25),
-    Arm("stack 25", 4, 1, "stack", 0.25),
-    Arm("fixed 2", 2),
-    Arm("fixed 8", 8),
-    Arm("zero 50", 4, 1, "zero", 0.5),
-    Arm("stack 50", 4, 1, "stack", 0.5),
+    Arm("fixed 2", 2),  # the target size, from scratch
+    Arm("zero 25", 2, 1, "zero", 0.25),
+    Arm("stack 25", 2, 1, "stack", 0.25),
     Arm("fixed 1", 1),
+    Arm("fixed 4", 4),
+    Arm("zero 50", 2, 1, "zero", 0.5),
+    Arm("stack 50", 2, 1, "stack", 0.5),
 )
 RATES = (0.01, 0.02, 0.04, 0.08)
 SEEDS = {"tuning": (100, 101), "scored": (0, 1, 2, 3, 4, 5)}
