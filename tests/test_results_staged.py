@@ -3,10 +3,12 @@
 # ruff: noqa: E402 - the race lies beside its results
 from __future__ import annotations
 
+import copy
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import nbformat
 import pytest
 import torch
 
@@ -116,6 +118,28 @@ def test_kept_parameters_keep_their_moments_and_new_ones_have_none():
     before = dict(zip((n for n, _ in small.named_parameters()), old.slices, strict=True))
     kept = new.state[new.slices[names.index("head")][1][1]]["exp_avg"]
     assert torch.equal(kept, old.state[before["head"][1][1]]["exp_avg"])
+
+
+def test_the_chapter_shows_the_operators_that_ran():
+    book = nbformat.read(RESULTS.parent / "notebooks" / "11_staged_training.ipynb", as_version=4)
+    shown = {"torch": torch, "copy": copy}
+    for cell in book.cells:
+        if cell.id in ("staged-deeper", "staged-carry"):
+            exec(cell.source, shown)
+    for ours, theirs in ((growth.zero_on_top, "zeros_on_top"), (growth.stacked, "stacked")):
+        origins = ours(2, 5)
+        assert shown[theirs](2, 5) == origins
+        small = Residuals(5, 8, 2, [0, 1])
+        old = MemberAdam(small, [0.1, 0.2])
+        small.loss(torch.randn(9, 5), torch.randn(2, 9)).sum().backward()
+        old.step()
+        pairs = []
+        for grow, carry in ((growth.grow, growth.carry), (shown["deeper"], shown["carry"])):
+            large = grow(small, Residuals(5, 8, 5, [2, 3]), origins)
+            new = MemberAdam(large, [0.1, 0.2])
+            carry(old, new, origins, small, large)
+            pairs.append((large.state_dict(), new.state_dict()["state"]))
+        torch.testing.assert_close(*pairs, rtol=0, atol=0)
 
 
 def test_a_run_is_measured_on_both_sides_of_its_growth(task):

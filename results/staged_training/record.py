@@ -40,9 +40,12 @@ ARMS = (  # in the order in which they run
     Arm("zero 50", 2, 1, "zero", 0.5),
     Arm("stack 50", 2, 1, "stack", 0.5),
 )
+# Looked at after the score, to see where the loss went: with the share of the budget they have.
+EXPLORED = ((Arm("short 2", 2), 0.75), (Arm("zero 5", 2, 1, "zero", 0.05), 1.0))
 RATES = (0.01, 0.02, 0.04, 0.08)
 SEEDS = {"tuning": (100, 101), "scored": (0, 1, 2, 3, 4, 5)}
-MARKS = 12  # measurements of a scored run, evenly spaced in FLOPs
+SEEDS["explored"] = SEEDS["scored"]
+MARKS = 12  # measurements of a run that is not for tuning, evenly spaced in FLOPs
 
 
 class Table:
@@ -93,7 +96,7 @@ class Record:
     def group(self, arm: Arm, phase: str, rates: Sequence[float]) -> None:
         """Train one group and write it down."""
         begun = time.monotonic()
-        marks = MARKS if phase == "scored" else 0
+        marks = 0 if phase == "tuning" else MARKS
         rows = race(arm, self.setting, self.tasks[phase], rates, marks)
         seconds = time.monotonic() - begun
         self.table.add(phase, rows, seconds)
@@ -107,11 +110,11 @@ class Record:
             self.group(arm, "tuning", (more,))
         return best_rate(self.table.losses(arm, "tuning"))
 
-    def score(self, arm: Arm) -> None:
-        """Tune an arm and train its scored runs, unless they are there."""
+    def finish(self, arm: Arm, phase: str) -> None:
+        """Tune an arm and train its runs of a later phase, unless they are there."""
         rate = self.tune(arm)
-        if not self.table.losses(arm, "scored"):
-            self.group(arm, "scored", (rate,))
+        if not self.table.losses(arm, phase):
+            self.group(arm, phase, (rate,))
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -124,12 +127,16 @@ def main(words: Sequence[str] | None = None) -> None:
     setting, points, seeds = SETTING, POINTS, SEEDS
     if asked.toy:
         setting = replace(SETTING, width=2, batch=8, budget=1e5, warmup=2)
-        points, seeds = {"pool": 64, "held_out": 32}, {"tuning": (100,), "scored": (0, 1)}
+        points, seeds = {"pool": 64, "held_out": 32}, {"tuning": (100,)}
+        seeds["scored"] = seeds["explored"] = (0, 1)
     tasks = {phase: WaveTask(**FUNCTIONS, **points, seeds=seeds[phase]) for phase in seeds}
     origin = collect_provenance() | {"code_sha256": combined(modules_of("record"))}
-    record = Record(Table(asked.out, origin), setting, tasks)
+    table = Table(asked.out, origin)
     for arm in ARMS:
-        record.score(arm)
+        Record(table, setting, tasks).finish(arm, "scored")
+    for arm, part in EXPLORED:
+        less = replace(setting, budget=part * setting.budget)
+        Record(table, less, tasks).finish(arm, "explored")
 
 
 if __name__ == "__main__":
