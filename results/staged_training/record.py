@@ -41,7 +41,13 @@ ARMS = (  # in the order in which they run
     Arm("stack 50", 2, 1, "stack", 0.5),
 )
 # Looked at after the score, to see where the loss went: with the share of the budget they have.
-EXPLORED = ((Arm("short 2", 2), 0.75), (Arm("zero 5", 2, 1, "zero", 0.05), 1.0))
+EXPLORED = (
+    (Arm("short 2", 2), 0.75),
+    (Arm("zero 5", 2, 1, "zero", 0.05), 1.0),
+    (Arm("fixed 8", 8), 1.0),
+    (Arm("zero 8", 8, 1, "zero", 0.5), 1.0),
+    (Arm("stack 8", 8, 1, "stack", 0.5), 1.0),
+)
 RATES = (0.01, 0.02, 0.04, 0.08)
 SEEDS = {"tuning": (100, 101), "scored": (0, 1, 2, 3, 4, 5)}
 SEEDS["explored"] = SEEDS["scored"]
