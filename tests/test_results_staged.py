@@ -78,6 +78,15 @@ def test_the_rate_follows_the_flops_and_not_the_steps(task):
     assert factors[-1] == pytest.approx((1 - plan.spent(len(factors) - 1) / TINY.budget) / 0.3)
 
 
+def test_a_second_warm_up_starts_at_the_growth(task):
+    plan = race.plan_of(race.Arm("warm", 4, 1, "zero", 0.25, rewarm=True), TINY, task)
+    factors = [race.factor(plan, TINY, step) for step in range(plan.first + 3)]
+    assert factors[: plan.first] == [0.5, *[1.0] * (plan.first - 1)]
+    assert factors[plan.first :] == [0.5, 1.0, 1.0]
+    never = replace(plan, rewarm=False)
+    assert race.factor(never, TINY, plan.first) == 1
+
+
 def test_zeros_keep_the_function_and_a_stack_does_not():
     small, points = Residuals(5, 8, 1, [0, 1]), torch.randn(9, 5)
     for operator, kept in ((growth.zero_on_top, True), (growth.stacked, False)):

@@ -31,6 +31,8 @@ class Arm:
         "zero" or "stack"; empty where nothing grows.
     share : float
         Of the budget that the first stage spends, at most.
+    rewarm : bool
+        Whether the rate rises once more, as at the start, after the growth.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Arm:
     first: int = 0
     operator: str = ""
     share: float = 0.0
+    rewarm: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,11 +80,14 @@ class Plan:
         Steps of the two stages; the first may be 0.
     costs : (int, int)
         FLOPs of one step of each.
+    rewarm : bool
+        As of the arm.
     """
 
     first: int
     second: int
     costs: tuple[int, int]
+    rewarm: bool = False
 
     @property
     def flops(self) -> int:
@@ -101,13 +107,15 @@ def plan_of(arm: Arm, setting: Setting, task: WaveTask) -> Plan:
         setting.network(task, layers, [0]).flops_per_point * setting.batch for layers in sizes
     )
     first = int(arm.share * setting.budget // small) if arm.first else 0
-    return Plan(first, int((setting.budget - first * small) // large), (small, large))
+    second = int((setting.budget - first * small) // large)
+    return Plan(first, second, (small, large), arm.rewarm)
 
 
 def factor(plan: Plan, setting: Setting, step: int) -> float:
     """Return the share of the peak rate at a step: it follows the FLOPs spent, not the steps."""
     left = 1 - plan.spent(step) / setting.budget
-    return min(1.0, (step + 1) / setting.warmup, left / setting.decay)
+    since = step - plan.first if plan.rewarm and step >= plan.first else step
+    return min(1.0, (since + 1) / setting.warmup, left / setting.decay)
 
 
 def race(

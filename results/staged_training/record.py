@@ -44,6 +44,8 @@ ARMS = (  # in the order in which they run
 EXPLORED = (
     (Arm("short 2", 2), 0.75),
     (Arm("zero 5", 2, 1, "zero", 0.05), 1.0),
+    (Arm("warm zero", 2, 1, "zero", 0.25, rewarm=True), 1.0),
+    (Arm("warm stack", 2, 1, "stack", 0.25, rewarm=True), 1.0),
     (Arm("fixed 8", 8), 1.0),
     (Arm("zero 8", 8, 1, "zero", 0.5), 1.0),
     (Arm("stack 8", 8, 1, "stack", 0.5), 1.0),
