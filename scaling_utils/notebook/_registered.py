@@ -1,9 +1,8 @@
 """Predictions that were committed before their runs, and what came of them.
 
 ``results/registered.toml`` holds each prediction of ``results/PREREGISTRATION.md``, or of a study's
-own file of that name, once, with its bound and the words that it is taken from. A chapter takes the bound from there and types none:
-``registered`` gives it to ``notebook.claim``, and ``verdict`` shows a prediction with its outcome,
-a failed one like any other.
+own file of that name, once, with its bound and words. A chapter types no bound: ``registered``
+gives it to ``notebook.claim``, and ``verdict`` shows any prediction, a failed one too.
 """
 
 from __future__ import annotations
