@@ -53,11 +53,16 @@ def test_it_lists_every_study_with_the_numbers_of_its_rows(stored):
         for path in RESULTS.glob("*/runs.csv")
         if not (path.parent / "jobs.csv").exists()
     }
-    assert {folder.name for folder in others} == {"depth_budget", "shape_budget"}
+    scripts = {
+        "depth_budget": "experiment.py",
+        "shape_budget": "experiment.py",
+        "staged_training": "record.py",
+    }
+    assert {folder.name for folder in others} == set(scripts)
     for folder in others:
         rows = len((folder / "runs.csv").read_text(encoding="utf-8").splitlines()) - 1
         assert stored["files"][f"{folder.name}/runs.csv"]["rows"] == rows
-        assert f"{folder.name}/experiment.py" in stored["files"]
+        assert f"{folder.name}/{scripts[folder.name]}" in stored["files"]
     assert "PREREGISTRATION.md" in stored["files"]
 
 

@@ -9,5 +9,6 @@ __getattr__, __dir__, __all__ = attach(
         "lstm": ("LSTM",),
         "mlp": ("MLPs",),
         "ngrams": ("NeuralNgrams",),
+        "residual": ("Residuals",),
     },
 )

@@ -1,9 +1,8 @@
 """Predictions that were committed before their runs, and what came of them.
 
-``results/registered.toml`` holds each prediction of ``results/PREREGISTRATION.md`` once, with its
-bound and the words that it is taken from. A chapter takes the bound from there and types none:
-``registered`` gives it to ``notebook.claim``, and ``verdict`` shows a prediction with its outcome,
-a failed one like any other.
+``results/registered.toml`` holds each prediction of ``results/PREREGISTRATION.md``, or of a study's
+own file of that name, once, with its bound and words. A chapter types no bound: ``registered``
+gives it to ``notebook.claim``, and ``verdict`` shows any prediction, a failed one too.
 """
 
 from __future__ import annotations
@@ -50,9 +49,10 @@ class Prediction:
     against_below: float | None = None
     failing_counts_against: bool = False
     against_quotes: tuple[str, ...] = ()
+    text: str = TEXT
 
     def __post_init__(self):
-        for name in ("id", "sentence", "measure", "section", "commit"):
+        for name in ("id", "sentence", "measure", "section", "commit", "text"):
             value = getattr(self, name)
             if not isinstance(value, str) or not value.strip():
                 raise ValueError(f"{name} must be a non-empty string, got {value!r} in {self.id!r}")
@@ -93,7 +93,7 @@ class Prediction:
     @property
     def source(self) -> str:
         """Where the prediction stands."""
-        return f"{TEXT}, {self.section}"
+        return f"{self.text}, {self.section}"
 
     @property
     def bound(self) -> str:
