@@ -102,6 +102,26 @@ def test_a_lookup_gives_the_same_with_all_other_rows_gone(tmp_path, call, file, 
     assert answer() == before
 
 
+def test_a_row_that_is_added_was_not_asked_for_and_the_others_count_one_by_one(tmp_path):
+    table = tmp_path / "scaling_utils" / "data" / "accelerators.csv"
+    table.parent.mkdir(parents=True)
+    rows = "device,aliases,peak\nA,,1\nB,,2\n"
+    table.write_text(rows)
+    (tmp_path / "scaling_utils" / "__init__.py").write_text("")
+    (tmp_path / "scaling_utils" / "hardware.py").write_text("def get(device):\n    ...")
+    cell = new_code_cell("from scaling_utils.hardware import get\n[get(name) for name in names]")
+    notebook = run(new_notebook(cells=[cell]), tmp_path)
+    name = "scaling_utils/data/accelerators.csv (row B)"
+    for text, found in (
+        (rows, []),
+        (rows + "C,,3\n", []),
+        (rows.replace("B,,2", "B,,3"), [f"{name} has changed"]),
+        (rows.replace("B,,2\n", "C,,3\n"), [f"it no longer depends on {name}"]),
+    ):
+        table.write_text(text)
+        assert freshness.reasons(notebook, tmp_path) == found
+
+
 @pytest.fixture
 def book(tmp_path):
     """Return a small book: rooms that import one another, data, a recorded run, a notebook."""

@@ -46,7 +46,7 @@ def edit(root: Path, name: str, old: str, new: str) -> None:
 
 def stale(chapters, before, root: Path) -> set[str]:
     after = inputs(chapters, root)
-    return {name[:2] for name in chapters if after[name] != before[name]}
+    return {name[:2] for name in chapters if freshness.changed_inputs(before[name], after[name])}
 
 
 def list_in(root: Path, room: str, line: str) -> None:

@@ -25,12 +25,13 @@ from modules import PACKAGE, Module, Name, bound, ours, pattern, strings
 from scaling_utils._syntax import made
 
 ALL = "*"
+ANY = ".*"  # the pattern of an argument that is computed
 IN_STRINGS = re.compile(rf"\b{PACKAGE}(?:\.\w+)+")
 COMMAND = "scaling-utils"  # in a cell: the command line, which is the room `cli`
 SILENT = {"__name__", "__file__", "__path__", "__doc__"}  # what every module has
 
-# A module and one of its names, where ALL stands for all of it; and where the name is called with
-# a first argument that the syntax tells, a pattern that the argument matches.
+# A module and one of its names, where ALL stands for all of it; and where the name is called, a
+# pattern that its first argument matches.
 Use = tuple[str, str, str]
 
 
@@ -96,7 +97,7 @@ class Package:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield from ((name, ALL, "") for name in self._in_string(node.value))
         if isinstance(node, ast.Call):
-            first = pattern(node.args[0]) if node.args else ""
+            first = (pattern(node.args[0]) or ANY) if node.args else ""
             yield from self._walk(node.func, imports, module, first)
         for child in ast.iter_child_nodes(node):
             docstring = isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)
@@ -199,8 +200,8 @@ class Reached:
 
     Parameters
     ----------
-    lookups : functions, as (module, name), that are not followed where they are called with a
-        first argument that the syntax tells; `asked` holds the patterns of these arguments.
+    lookups : functions, as (module, name), that are not followed where they are called;
+        `asked` holds the patterns of their first arguments, `ANY` where it is computed.
     """
 
     def __init__(self, package: Package, uses: Iterable[Use], lookups: Container[Name] = ()):

@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import outputs
 from dependencies import Package, Reached
-from inputs import Inputs
+from inputs import Inputs, is_added_row
 
 ROOT = Path(__file__).resolve().parent.parent
 NEVER_RUN = "it was never run by tools/execute.py"
@@ -119,6 +119,20 @@ def altered(notebook) -> list[str]:
     ]
 
 
+def changed_inputs(before: dict[str, str], now: dict[str, str]) -> list[str]:
+    """Say what has become of the inputs that outputs depend on, by their names and digests."""
+    found = []
+    for name in sorted(before.keys() | now.keys()):
+        if name not in before:
+            if not is_added_row(name, before):
+                found.append(f"it now depends on {name}")
+        elif name not in now:
+            found.append(f"it no longer depends on {name}")
+        elif before[name] != now[name]:
+            found.append(f"{name} has changed")
+    return found
+
+
 def reasons(notebook, root: Path = ROOT, package: Package | None = None) -> list[str]:
     """Say in words why a notebook's outputs are stale; an empty list means that they are not."""
     stored = notebook.metadata.get(KEY, {})
@@ -126,14 +140,7 @@ def reasons(notebook, root: Path = ROOT, package: Package | None = None) -> list
         return [NEVER_RUN]
     now = digests(notebook, root, package)
     found = [] if stored["cells"] == now["cells"] else ["its code cells have changed"]
-    before = stored.get("inputs", {})
-    for name in sorted(before.keys() | now["inputs"].keys()):
-        if name not in before:
-            found.append(f"it now depends on {name}")
-        elif name not in now["inputs"]:
-            found.append(f"it no longer depends on {name}")
-        elif before[name] != now["inputs"][name]:
-            found.append(f"{name} has changed")
+    found += changed_inputs(stored.get("inputs", {}), now["inputs"])
     for cell in code_cells(notebook):
         recorded = cell.metadata.get(KEY, {}).get("source")
         if cell.outputs and recorded is not None and recorded != short_hash(cell.source):

@@ -2,8 +2,9 @@
 
 A file counts where code that is used names it in a string. Of a table that is asked for one row
 at a time, by a name that the syntax tells (`shapes.get("gpt2-small")`), only these rows count:
-`LOOKUPS` lists the functions that read no more. A table of a recorded study counts where a cell
-names the study, and the cell or the code that it uses names the table.
+`LOOKUPS` lists the functions that read no more. Where the name is computed, each row that stands
+there counts by itself: a row that is added later was not asked for. A table of a recorded study
+counts where a cell names the study, and the cell or the code that it uses names the table.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import effects
-from dependencies import Package, Reached, Use
+from dependencies import ANY, Package, Reached, Use
 from modules import PACKAGE, Name, pattern, strings
 
 DATA = f"{PACKAGE}/data"
@@ -37,6 +38,7 @@ LOOKUPS: dict[Name, tuple[str, tuple[str, ...]]] = {
 }
 FOLDER = "recorded"  # the function that finds the folder of a study
 TABLES = (".csv", ".toml")
+ROW = " (row "  # in the name of an input: a row of a table that is asked by a computed name
 SHORTEST = 3  # letters that must stand in a computed name before it says which study is meant
 
 
@@ -110,8 +112,11 @@ class Inputs:
                 if name not in found and any(re.fullmatch(p, one.stem) for p in patterns):
                     found[name] = one.read_text(encoding="utf-8")
             if file not in found and (self.root / file).is_file():
-                for one in patterns:
+                for one in patterns - {ANY}:
                     found[f"{file} ({_plain(one)})"] = rows(self.root / file, columns, one)
+                if ANY in patterns:
+                    for row in table_rows(self.root / file):
+                        found[f"{file}{ROW}{row[columns[0]]})"] = _text([row])
         return found
 
     def _files(self) -> Iterator[str]:
@@ -138,17 +143,31 @@ def _plain(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text)
 
 
-def rows(file: Path, columns: Iterable[str], text: str) -> str:
-    """Return the rows of a table that a name picks, with the names of all columns."""
+def table_rows(file: Path) -> list[dict]:
+    """Return the rows of a table, with the names of all columns."""
     if file.suffix == ".toml":
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
-        every = [row for table in tables.values() if isinstance(table, list) for row in table]
-    else:
-        with file.open(encoding="utf-8", newline="") as stream:
-            every = list(csv.DictReader(stream))
+        return [row for table in tables.values() if isinstance(table, list) for row in table]
+    with file.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def rows(file: Path, columns: Iterable[str], text: str) -> str:
+    """Return the rows of a table that a name picks, with the names of all columns."""
     asked = re.compile(text)
-    kept = [row for row in every if any(_carries(row.get(one), asked) for one in columns)]
+    return _text(
+        [row for row in table_rows(file) if any(_carries(row.get(one), asked) for one in columns)]
+    )
+
+
+def _text(kept: list[dict]) -> str:
     return json.dumps(kept, default=str, sort_keys=True)
+
+
+def is_added_row(name: str, before: Iterable[str]) -> bool:
+    """Say whether an input is a row that was added to a table asked by computed names."""
+    table, row, _ = name.partition(ROW)
+    return bool(row) and any(one.startswith(table + ROW) for one in before)
 
 
 def _carries(value: object, asked: re.Pattern) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scaling_utils import hardware
 from scaling_utils._check import number
+from scaling_utils.hardware import Device, get
 from scaling_utils.units import GIB
 
 # The context of the driver, the kernels' work spaces, communication buffers and the gaps of the
@@ -12,7 +12,7 @@ RESERVE = 3 * GIB
 RESERVE_RANGE = (1 * GIB, 6 * GIB)
 
 
-def available(device: str | hardware.Device, reserve: float = RESERVE) -> float:
+def available(device: str | Device, reserve: float = RESERVE) -> float:
     """Return the bytes of a card that are left for tensors.
 
     Parameters
@@ -34,6 +34,6 @@ def available(device: str | hardware.Device, reserve: float = RESERVE) -> float:
         If the device or its reported memory is unknown, or the reserve is below zero or more than
         the card has.
     """
-    card = device if isinstance(device, hardware.Device) else hardware.get(device)
+    card = device if isinstance(device, Device) else get(device)
     usable = card.usable_memory()
     return usable - number("reserve", reserve, at_least=0, at_most=usable)
