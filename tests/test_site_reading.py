@@ -98,6 +98,31 @@ def test_on_paper_code_wraps_and_the_furniture_is_gone(visit):
     assert page.evaluate(seen) == 1  # the theme prints a title of its own
 
 
+def test_the_steps_of_a_drawing_are_chosen_by_key_and_without_a_script(browser, site_address):
+    name = next(
+        page for page in CHAPTERS if 'class="drawing steps"' in rendered(page).read_text("utf-8")
+    )
+    context = browser.new_context(java_script_enabled=False, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(f"{site_address}{name}.html", wait_until="load")
+    row = page.locator(".steps").first
+    drawings, buttons = row.locator("> div"), row.locator("> input")
+
+    def seen() -> list[int]:
+        return [k for k in range(drawings.count()) if drawings.nth(k).is_visible()]
+
+    assert buttons.count() == drawings.count() > 2
+    assert seen() == [0]
+    buttons.first.focus()
+    page.keyboard.press("ArrowRight")
+    assert seen() == [1]
+    row.locator("> label").last.click()
+    assert seen() == [drawings.count() - 1]
+    page.emulate_media(media="print")
+    assert seen() == list(range(drawings.count()))
+    context.close()
+
+
 def test_subjects_are_listed_for_pages_of_the_plan():
     with (ROOT / "book" / "chapters.csv").open(newline="", encoding="utf-8") as file:
         planned = {f"notebooks/{row['file']}" for row in csv.DictReader(file)}
