@@ -28,6 +28,7 @@ NUMBER = re.compile(r"(?<![\w.,])(\d{1,3}(?:(?:,|\{,\})\d{3})+|\d+)(\.\d+)?(?![\
 DIGITS = re.compile(r"\d[\d,_]*\.?\d*")
 TAG = re.compile(r"\\tag\{(\d+)\}")
 EQUATION = re.compile(r"\bEqs?\.[ ~](\d+)(?!\.?\d)((?:(?:,| and| to| or) \d+(?!\.?\d))*)")
+NAMESPACE = re.compile(r'\bxmlns="[^"]*"')  # the address in a drawing holds a number: 2000
 CITED = re.compile(r"(?:\(\d{4}\)|al\.|\]\(http[^)]*\))[^.;]{0,120}$|\btheir $|\bpaper \($")
 
 
@@ -53,9 +54,10 @@ def numbers(text: str) -> list[str]:
 
 def shown(output) -> str:
     data = output.get("data", {})
-    return str(output.get("text", "")) + "".join(
+    text = str(output.get("text", "")) + "".join(
         str(value) for kind, value in data.items() if kind.startswith("text/")
     )
+    return NAMESPACE.sub("", text)
 
 
 def read(path: Path) -> Prose:

@@ -67,6 +67,12 @@ def test_typed_numbers_are_seen(chapter, text, typed):
     assert prose.typed(chapter(text), frozenset()) == typed
 
 
+def test_the_address_in_a_drawing_is_no_origin(chapter):
+    drawn = '<svg xmlns="http://www.w3.org/2000/svg"><text>3,000</text></svg>'
+    text = "It waits for 2,000 steps of 3,000."
+    assert prose.typed(chapter(text, shown=drawn), frozenset()) == {"2,000"}
+
+
 def test_a_published_figure_is_no_typed_number(chapter):
     assert prose.typed(chapter("The exponent is 0.076."), frozenset({"0.076"})) == set()
     assert "0.076" in prose.published()  # Kaplan's exponent of size
