@@ -102,6 +102,12 @@ def made(relation, expected, measured, **more):
     return {"relation": relation, "expected": expected, "measured": measured, **more}
 
 
+def test_threads_are_set_where_a_chapter_sets_them_and_not_within_its_functions():
+    text = "torch.set_num_threads(1)\n\n\ndef rank():\n    torch.set_num_threads(1)  # forked"
+    assert machines.THREADS.sub("2", text) == text.replace("(1)", "(2)", 1)
+    assert machines.THREADS.sub("2", "setup(threads=1)") == "setup(threads=2)"
+
+
 @pytest.mark.parametrize(
     ("claim", "room"),
     [

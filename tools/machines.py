@@ -40,7 +40,11 @@ ROOT = Path(__file__).resolve().parent.parent
 COLUMNS = ("chapter", "cell", "n", "sentence", "lowest", "highest", "machines")
 LIBRARIES = ("numpy", "scipy", "torch", "scikit-learn", "ipykernel")
 CLOSE = 3  # a claim this many spreads from its bound may fail on the next machine
-THREADS = re.compile(r"(?<=set_num_threads\()\d+(?=\))|(?<=setup\(threads=)\d+(?=\))")
+# Not inside a function: what a forked rank sets for itself must stay, or it waits for ever.
+THREADS = re.compile(
+    r"(?:(?<=^torch\.set_num_threads\()|(?<=^set_num_threads\()|(?<=setup\(threads=))\d+(?=\))",
+    re.MULTILINE,
+)
 
 
 def key(notebook, one: standins.StandIn, root: Path = ROOT) -> str:
