@@ -95,7 +95,7 @@ def activations(
 
     Parameters
     ----------
-    shape : Transformer
+    shape : shapes.Transformer
         The model.
     batch, context : int or array
         Sequences of a micro-batch, and tokens of each; ``shape.context`` if left out.

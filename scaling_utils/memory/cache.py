@@ -29,7 +29,7 @@ def kv_cache(
 
     Parameters
     ----------
-    shape : Transformer
+    shape : shapes.Transformer
         The model.
     tokens : int or array
         Tokens of each sequence so far, at least 0.

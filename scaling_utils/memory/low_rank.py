@@ -31,7 +31,7 @@ def lora_parameters(
 
     Parameters
     ----------
-    shape : Transformer
+    shape : shapes.Transformer
         The model that is adapted.
     rank : int
         Of each adapter, at least 1.

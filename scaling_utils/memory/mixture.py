@@ -74,7 +74,7 @@ def expert_parameters(
 
     Parameters
     ----------
-    shape : Transformer
+    shape : shapes.Transformer
         The model. Its own MLPs are replaced in ``layers`` layers, so leave those out of its count.
     experts : Experts
         The mixture.

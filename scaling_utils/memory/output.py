@@ -48,7 +48,7 @@ def logits(
 
     Parameters
     ----------
-    shape : Transformer
+    shape : shapes.Transformer
         The model; its vocabulary and width count.
     batch, context : int or array
         Sequences on this device, and tokens of each; ``shape.context`` if left out.
