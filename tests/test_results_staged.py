@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,13 @@ sys.path.insert(0, str(RESULTS / "staged_training"))
 
 import growth
 import race
-import record
+
+# Under a name of its own: another folder of results has a record.py too.
+SPEC = importlib.util.spec_from_file_location(
+    "staged_record", RESULTS / "staged_training" / "record.py"
+)
+record = sys.modules["staged_record"] = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(record)
 
 TINY = replace(record.SETTING, width=2, batch=8, budget=1e5, warmup=2)
 
