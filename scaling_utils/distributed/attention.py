@@ -66,8 +66,9 @@ def ring_attention(
     ValueError
         If the fault is another.
     """
-    rescale = fault is None or member("fault", fault, ("no rescaling",)) == ""
-    return _RingAttention.apply(q, k, v, positions, rescale)
+    if fault is not None:
+        member("fault", fault, ("no rescaling",))
+    return _RingAttention.apply(q, k, v, positions, fault is None)
 
 
 def _scores(q: Tensor, k: Tensor, mine: Tensor, theirs: Tensor) -> Tensor:
