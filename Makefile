@@ -33,7 +33,9 @@ ROOMS := $(basename $(notdir $(wildcard scaling_utils/[a-z]*)))
 PACKAGE_TESTS := $(wildcard $(foreach room,$(ROOMS),tests/test_$(room)*.py) \
 	tests/test_check.py tests/test_floors.py tests/test_published_numbers.py \
 	tests/test_lstm.py tests/test_mlp.py tests/test_ngrams.py)
-SITE_TESTS := tests/test_site.py
+# Named after the room, but a run of whole chapters.
+PACKAGE_TESTS := $(filter-out tests/test_notebook_run.py,$(PACKAGE_TESTS))
+SITE_TESTS := $(wildcard tests/test_site*.py)
 # The chapters, and all that is said about them and about their recorded runs.
 CHAPTER_TESTS := notebooks $(filter-out $(PACKAGE_TESTS) $(SITE_TESTS),$(wildcard tests/test_*.py))
 OLDEST := .venv-lowest/bin
@@ -42,7 +44,7 @@ OLDEST := .venv-lowest/bin
 SENSITIVE := $(wildcard $(addsuffix *.ipynb,$(addprefix notebooks/,02 15 20 21))) \
 	tests/test_kernels.py tests/test_fitting.py tests/test_fitting_power.py
 
-.PHONY: help book test quick chapters site kernels machines execute lab serve bench gpu verify-results lint lowest lock clean FORCE
+.PHONY: help book test quick package chapters site kernels machines execute lab serve bench gpu verify-results lint lowest lock clean FORCE
 
 help:  ## List the targets
 	@echo "Neural Scaling: make TARGET"
@@ -56,7 +58,10 @@ book: $(STAMP)  ## Render the book from the stored outputs
 test: book  ## Run every test and every notebook
 	$(PY) -m pytest -n $(JOBS) --dist loadfile -q -rs
 
-quick: $(STAMP)  ## Test the package alone
+quick: $(STAMP)  ## Test the package in two minutes: all but its slow tests
+	$(PY) -m pytest -n $(JOBS) --dist loadfile -q -rs -m "not slow" $(PACKAGE_TESTS)
+
+package: $(STAMP)  ## Test the package alone
 	$(PY) -m pytest -n $(JOBS) --dist loadfile -q -rs $(PACKAGE_TESTS)
 
 chapters: $(STAMP)  ## Run every notebook, and test what is said about them

@@ -69,6 +69,7 @@ def shown_by_name(book) -> list[str]:
     for number, parsed in trees(book):
         functions = {id(node.func) for node in ast.walk(parsed) if isinstance(node, ast.Call)}
         parameters = {node.arg for node in ast.walk(parsed) if isinstance(node, ast.arg)}
+        told = {id(node.value) for node in ast.walk(parsed) if _tells_a_rank(node)}
         for node in ast.walk(parsed):
             match node:
                 case ast.Attribute(value=ast.Name(id="notebook"), attr=attr) if attr in SHOWN:
@@ -89,9 +90,17 @@ def shown_by_name(book) -> list[str]:
                     problems.append(f"cell {number} writes a claim by hand")
                 case ast.Constant(value=str(text)) if "vnd.scaling-utils.claim" in text:
                     problems.append(f"cell {number} writes a claim by hand")
-                case ast.Attribute(attr="environ" | "getenv"):
+                case ast.Attribute(attr="environ" | "getenv") if id(node) not in told:
                     problems.append(f"cell {number} reads the environment: all runs do the same")
     return problems
+
+
+def _tells_a_rank(node: ast.AST) -> bool:
+    """Tell whether a rank reads what torchrun's agent has told it, and nothing else."""
+    match node:
+        case ast.Subscript(value=ast.Attribute(attr="environ"), slice=ast.Constant(value=name)):
+            return name in {"RANK", "WORLD_SIZE", "TORCHELASTIC_RESTART_COUNT"}
+    return False
 
 
 def _imported(book) -> set[str]:

@@ -185,6 +185,7 @@ def test_runs_without_a_law_are_said_to_have_none(tmp_path, capsys):
 # --- fit: rows without a number, units, sizes ---------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["", "nan", "NaN", "NA", " null ", "None", "inf"])
 def test_a_run_without_a_loss_is_left_out_and_counted(tmp_path, capsys, cell):
     path = tmp_path / "runs.csv"
@@ -428,6 +429,7 @@ sys.exit(main(["fit", sys.argv[1]]))
 """
 
 
+@pytest.mark.slow
 def test_a_table_of_millions_of_rows_is_refused_in_little_memory(tmp_path):
     path = tmp_path / "steps.csv"
     path.write_text("N,D,loss\n" + "100000000,2000000000,3.1416\n" * 1_100_000)

@@ -18,7 +18,7 @@ COUNTING = """\
 experiment = "sweep_jobs:counting"
 [fixed]
 to = 25
-pause = 0.1
+pause = 0.02
 [[grid]]
 vary = { seed = [0, 1, 2, 3] }
 """
@@ -59,6 +59,7 @@ def uninterrupted(tmp_path_factory, address) -> str:
     return complete(folder / "study.toml", folder / "out", "--scheduler", address)
 
 
+@pytest.mark.slow
 def test_the_table_is_what_the_jobs_say(uninterrupted):
     rows = list(csv.DictReader(uninterrupted.splitlines()))
     assert [(row["seed"], row["row"], row["value"]) for row in rows] == [
@@ -103,6 +104,7 @@ def started(config: Path, out: Path) -> subprocess.Popen:
     return process
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("everything", [True, False], ids=["group", "client"])
 def test_a_killed_sweep_goes_on_and_ends_with_the_same_table(
     config, tmp_path, uninterrupted, everything
@@ -123,6 +125,7 @@ def test_a_killed_sweep_goes_on_and_ends_with_the_same_table(
     assert list((out / "ledger.jobs").iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_sweep_says_so_and_leaves_no_process(config, tmp_path, number):
     out = tmp_path / "out"

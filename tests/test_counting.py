@@ -65,6 +65,7 @@ def test_exact_formulas_equal_the_module_to_the_integer(shape, batch, data):
     assert exact.tokens == batch * context
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ON_A_MODULE)
 def test_published_models_are_counted_on_a_real_module(name):
     shape = shapes.get(name)

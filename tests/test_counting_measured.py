@@ -264,6 +264,7 @@ def mlp():
     return nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 6))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_compiled_and_scripted_modules_are_counted_as_they_would_run():
     x = torch.ones(3, 4)

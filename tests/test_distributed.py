@@ -85,6 +85,7 @@ def by_source(rank, world, tensor):
     return x
 
 
+@pytest.mark.slow
 def test_a_fresh_process_runs_the_source_of_the_worker():
     results = launch(by_source, 2, torch.tensor([1.0, 2.0]), start="fresh", timeout=900)
     assert [r.tolist() for r in results] == [[6.0, 12.0]] * 2
@@ -285,6 +286,7 @@ def wait_for(what, seconds: float) -> bool:
     return came
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGINT", "SIGKILL"])
 def test_an_interrupted_or_killed_launcher_leaves_no_process_and_no_folder(left, name):
     program = start_program(left)

@@ -96,6 +96,7 @@ def test_a_killed_job_goes_on_to_the_same_rows(tmp_path, monkeypatch, calls):
         assert one | {"seconds": 0} == other | {"seconds": 0}
 
 
+@pytest.mark.slow
 def test_a_text_job(tmp_path):
     settings = {"source": "english", "target": "python", "context": 4, "before": 64}
     job = {k: v for k, v in JOB.items() if k not in ("language", "shared")} | settings

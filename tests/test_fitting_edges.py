@@ -61,6 +61,7 @@ def quiet(call, *args, **settings):
 # ---- at the edge ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [31, 46])
 def test_resamples_leave_the_edge_that_the_fit_lies_at(seed):
     """Each against a fit of its own rows from scratch. In these tables E of the fit is 0."""
@@ -80,6 +81,7 @@ def test_resamples_leave_the_edge_that_the_fit_lies_at(seed):
     assert found == pytest.approx(expected, abs=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [44, 89])
 def test_resamples_of_the_coupled_law_leave_the_edge(seed):
     N, D, loss = small_offset(seed)
@@ -206,6 +208,7 @@ except OSError:
 """
 
 
+@pytest.mark.slow
 def test_a_long_table_fits_into_little_memory():
     """A matrix of rows by rows would take 6,900 MiB, the fit all at once 700."""
     done = subprocess.run([sys.executable, "-c", LONG], capture_output=True, text=True, check=True)

@@ -296,7 +296,6 @@ FAULTS = [
     ("shown_by_name", source(3, "import os\nquick = 'PYTEST_CURRENT_TEST' in os.environ")),
     ("shown_by_name", source(3, "import os\nquick = os.environ['CI']")),
     ("shown_by_name", source(3, "import os\nquick = os.environ.get('RANK')")),
-    ("shown_by_name", source(3, "import os\nquick = os.environ['RANK']")),
     *[("swallowed", source(2, text)) for text in SWALLOWED],
     *[("dead_code", source(2, text)) for text in DEAD],
     ("uncalled", source(2, f"def check():\n    {CLAIM}")),
@@ -397,6 +396,11 @@ def test_counts_may_jump_over_cells_that_were_skipped(chapter):
             tiny.code(book, number).execution_count = value
 
     assert BY_NAME["executed"](tiny.broken(chapter, skipped)) == []
+
+
+def test_a_rank_may_read_what_torchrun_tells_it(chapter):
+    reads = source(3, "import os\nrank = int(os.environ['RANK'])")
+    assert BY_NAME["shown_by_name"](tiny.broken(chapter, reads)) == []
 
 
 def test_a_gpu_cell_may_wait_for_its_first_gpu_where_the_text_above_says_so(chapter):

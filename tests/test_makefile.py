@@ -90,6 +90,7 @@ def test_help_is_what_make_shows_and_lists_the_targets(checkout):
         "book",
         "test",
         "quick",
+        "package",
         "chapters",
         "site",
         "kernels",

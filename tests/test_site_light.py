@@ -1,51 +1,10 @@
-"""What a page costs a reader on a slow line: bytes as they are sent, and what blocks the paint.
-
-Held as bytes and requests, which are the same on every machine, not as times. On a line of
-1.6 Mbit/s and 150 ms, 120 kB before the first paint take 0.6 s and three round trips 0.45 s, and
-600 kB take 3 s.
-"""
+"""What makes a page cheap for a reader on a slow line; its bytes are held in test_site.py."""
 
 from __future__ import annotations
 
 import pytest
 import site_icons
-from site_pages import CHAPTERS, HTML, PAGES, PHONE, TOC, rendered, typeset
-
-WHOLE_PAGE = 600_000  # bytes sent, headers too, until everything on a page has been seen
-FIRST_PAINT = 120_000  # bytes of the page and of what blocks it
-BLOCKING = """() => performance.getEntriesByType("resource")
-    .filter(entry => entry.renderBlockingStatus === "blocking")
-    .map(entry => [new URL(entry.name).pathname, entry.encodedBodySize])"""
-EAGER = "() => document.querySelectorAll('img').forEach(image => image.loading = 'eager')"
-WEIGHED = [TOC["root"], *CHAPTERS, "book/scoreboard", "book/api", "search"]
-
-
-@pytest.mark.parametrize("name", WEIGHED)
-def test_a_page_is_light(name, visit):
-    seen = visit("404.html", size=PHONE)
-    session = seen.page.context.new_cdp_session(seen.page)
-    session.send("Network.enable")
-    session.send("Network.setCacheDisabled", {"cacheDisabled": True})
-    sent, sizes = {}, {}
-    session.on(
-        "Network.requestWillBeSent",
-        lambda event: sent.update({event["requestId"]: event["request"]["url"]}),
-    )
-    session.on(
-        "Network.loadingFinished",
-        lambda event: sizes.update({sent.get(event["requestId"]): event["encodedDataLength"]}),
-    )
-    seen.page.goto(seen.page.url.replace("404", name), wait_until="load")
-    blocking = seen.page.evaluate(BLOCKING)
-    typeset(seen.page)
-    seen.page.evaluate(EAGER)
-    seen.page.wait_for_load_state("networkidle")
-    assert [path for path, _ in blocking] == ["/_static/site.css"]
-    page = next(size for url, size in sizes.items() if url and url.endswith(f"{name}.html"))
-    assert 0 < page + blocking[0][1] < FIRST_PAINT
-    total = sum(sizes.values())
-    largest = sorted(sizes.items(), key=lambda item: -item[1])[:8]
-    assert page < total < WHOLE_PAGE, largest
+from site_pages import CHAPTERS, HTML, PAGES, PHONE, rendered, typeset
 
 
 @pytest.mark.parametrize("name", [*PAGES, "404"])

@@ -61,6 +61,7 @@ def sources(place, ledger) -> list[dict]:
     return list(read_ledger(place / ledger)[1].values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "text", "value"),
     [

@@ -74,6 +74,7 @@ def command_line(folder: Path, config: str, *more: str) -> subprocess.CompletedP
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("busy")
 def test_a_job_whose_process_dies_is_tried_three_times_and_the_others_end(tmp_path):
     done = command_line(tmp_path, DEADLY)
@@ -90,6 +91,7 @@ def test_a_job_whose_process_dies_is_tried_three_times_and_the_others_end(tmp_pa
     wait_for(lambda: not processes_of(tmp_path), "all processes to end")
 
 
+@pytest.mark.slow
 def test_a_job_that_dies_leaves_the_workers_of_a_running_scheduler_standing(tmp_path, ledger):
     dask = Dask(tmp_path, workers=1)
     try:
@@ -132,6 +134,7 @@ def started(trace: Path) -> list[tuple[int, int, int]]:
     return [tuple(map(int, file.name.split("-"))) for file in trace.iterdir()]
 
 
+@pytest.mark.slow
 def test_a_killed_worker_takes_its_jobs_process_along_and_is_replaced(ledger, tmp_path):
     jobs = counting(tmp_path / "trace", to=15)
     thread, outcome = in_background("sweep_jobs:counting", jobs, ledger, workers=2)
@@ -145,6 +148,7 @@ def test_a_killed_worker_takes_its_jobs_process_along_and_is_replaced(ledger, tm
     assert len([start for start in started(tmp_path / "trace") if start[0] == seed]) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
 def test_a_scheduler_that_goes_away_is_an_error_within_minutes(ledger, tmp_path, how, monkeypatch):
     monkeypatch.setattr("scaling_utils.sweeps.run._LOOK", 2.0)
@@ -190,6 +194,7 @@ def test_a_line_that_the_disk_has_no_room_for_leaves_the_ledger_as_it_was(ledger
     assert len(read_ledger(ledger)[0]) == 2
 
 
+@pytest.mark.slow
 def test_a_sweep_on_a_full_disk_ends_with_an_error_and_keeps_what_is_done(tmp_path):
     config = 'experiment = "sweep_jobs:wordy"\n[fixed]\nlength = 3000\n[[grid]]\n'
     config += f"vary = {{ n = {list(range(20))} }}\n"

@@ -63,6 +63,7 @@ def wide(grid: str) -> str:
     return grid.format(values=values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [

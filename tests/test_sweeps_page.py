@@ -36,6 +36,7 @@ def example(tmp_path, monkeypatch):
     sys.modules.pop("students", None)
 
 
+@pytest.mark.slow
 def test_the_command_of_the_page_makes_the_table_and_python_the_same_rows(example):
     command = blocks("bash")[0].split()
     assert command[:2] == ["scaling-utils", "sweep"]
@@ -66,6 +67,7 @@ def test_the_page_names_limits_and_commands_as_they_are():
     assert "half a minute" in PAGE
 
 
+@pytest.mark.slow
 def test_what_the_page_says_of_changed_code(example, capsys):
     config = Path("students.toml")
     config.write_text(
@@ -125,6 +127,7 @@ OPTIONS = tomllib.loads(blocks("toml")[1]) | {"interface": "lo"}
 JOBS = [{"base": 2, "exponent": exponent} for exponent in range(4)]
 
 
+@pytest.mark.slow
 def test_workers_that_slurm_starts_run_the_jobs(tmp_path, monkeypatch, stand_in):
     stand_in()
     monkeypatch.chdir(tmp_path)
@@ -149,6 +152,7 @@ def test_workers_that_slurm_refuses_are_an_error(tmp_path, monkeypatch, stand_in
     assert not (tmp_path / "started").exists()
 
 
+@pytest.mark.slow
 def test_workers_that_die_before_they_connect_are_an_error(tmp_path, monkeypatch, stand_in):
     stand_in(run="false", queue="empty")
     monkeypatch.chdir(tmp_path)

@@ -37,6 +37,7 @@ def ledger(tmp_path):
     return tmp_path / "ledger.jsonl"
 
 
+@pytest.mark.slow
 def test_rows_come_in_the_order_of_the_jobs(address, ledger):
     rows = sweep("sweep_jobs:power", POWERS, ledger, scheduler=address, progress=False)
     assert rows == [
@@ -105,6 +106,7 @@ def test_the_dearest_jobs_start_first(address, ledger):
     assert max(started[13], started[8]) < min(started[1], started[2])
 
 
+@pytest.mark.slow
 def test_workers_use_one_thread_and_arrays_become_lists(address, ledger):
     jobs = [{"n": n} for n in range(2)]
     rows = sweep("sweep_jobs:surroundings", jobs, ledger, scheduler=address, progress=False)
@@ -187,6 +189,7 @@ def totals(jobs: list[dict]) -> list[tuple[int, int, float]]:
     ]
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_only_what_came_after_the_checkpoint(ledger, tmp_path):
     trace = tmp_path / "trace"
     trace.mkdir()
@@ -209,6 +212,7 @@ def test_a_killed_worker_costs_only_what_came_after_the_checkpoint(ledger, tmp_p
     assert begun[1][1] != victim
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_goes_away_is_an_error_and_the_next_call_goes_on(ledger, tmp_path):
     trace = tmp_path / "trace"
     trace.mkdir()

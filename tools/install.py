@@ -148,7 +148,10 @@ class Environment:
 
     def installer(self) -> list[str]:
         if self.uv is not None:
-            return [str(self.uv), "pip", "install", "--python", str(self.python)]
+            # uv leaves Python's files as they are. Where Python may not write what it compiles,
+            # as in many containers, each program and notebook would compile PyTorch anew.
+            compiled = ["--compile-bytecode"]
+            return [str(self.uv), "pip", "install", "--python", str(self.python), *compiled]
         return [str(self.python), "-m", "pip", "install"]
 
     def install(self, options: Sequence[str], *, show: bool = False) -> bool:
