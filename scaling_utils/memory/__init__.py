@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = attach(
         "card": ("RESERVE", "RESERVE_RANGE", "available"),
         "conventions": ("CONVENTIONS", "Convention"),
         "instants": ("Ledger", "ledger"),
+        "measured": ("peak_bytes",),
         "mixture": ("ExpertParameters", "Experts", "expert_parameters"),
         "low_rank": ("lora_parameters", "lora_states", "quantised_bytes"),
         "output": ("Logits", "logits"),

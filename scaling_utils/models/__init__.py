@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = attach(
         "lstm": ("LSTM",),
         "mlp": ("MLPs",),
         "ngrams": ("NeuralNgrams",),
+        "recall": ("Recall", "read"),
         "residual": ("Residuals",),
     },
 )

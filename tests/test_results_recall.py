@@ -1,0 +1,130 @@
+"""The study of recall: what is drawn, how rates are chosen, and its record."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from scaling_utils.studies import read_rows
+from scaling_utils.tasks import Task
+
+FOLDER = Path(__file__).resolve().parent.parent / "results" / "recall"
+
+
+def _load(name: str):
+    """Load a script of the folder under a name of its own: other folders have the same names."""
+    spec = importlib.util.spec_from_file_location(f"recall_{name}", FOLDER / f"{name}.py")
+    module = sys.modules[f"recall_{name}"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+race = _load("race")
+_other = sys.modules.get("race")
+sys.modules["race"] = race
+record = _load("record")
+del sys.modules["race"]
+if _other is not None:
+    sys.modules["race"] = _other
+
+
+@pytest.fixture
+def task():
+    return race.Pairs(pairs=5, keys=8, values=3, held_out=64, phase="scored")
+
+
+def test_keys_differ_and_each_answer_is_the_value_that_was_written(task):
+    assert isinstance(task, Task)
+    pairs, targets = task.batches([4, 9], 7, copies=2)(3)
+    assert pairs.shape == (4, 7, 2, 5)
+    keys, values = pairs.unbind(2)
+    assert all(len(set(row)) == 5 for row in keys.flatten(0, 1).tolist())
+    assert keys.unique().tolist() == list(range(8))
+    assert values.unique().tolist() == [0, 1, 2]
+    assert torch.equal(values, targets)
+    assert torch.equal(pairs[0], pairs[1])  # copies of a seed
+    assert not torch.equal(pairs[0], pairs[2])
+
+
+def test_a_batch_is_the_same_on_every_call_and_no_other_is(task):
+    first, again, next_one = (task.draw(1, index, 64)[0] for index in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, next_one)
+
+
+def test_the_share_of_right_answers_by_hand(task):
+    class Knows(torch.nn.Module):
+        """The first member says what was written, the second always says 0."""
+
+        members = 2
+
+        def forward(self, pairs):
+            told = torch.nn.functional.one_hot(pairs[:, :, 1], 3).float()  # (M, B, P, V)
+            told[1] = torch.tensor([1.0, 0.0, 0.0])
+            return 50 * told
+
+    found = task.measure(Knows())
+    _, targets = task.draw(race.HELD_OUT["scored"], 0, 64)
+    assert found["right"] == pytest.approx([1.0, (targets == 0).double().mean().item()])
+    assert found["loss"][0] == pytest.approx(0.0, abs=1e-9)
+    assert found["loss"][1] == pytest.approx(50 * (targets != 0).double().mean().item())
+
+
+def test_a_best_rate_at_an_end_asks_for_the_next_one():
+    assert record.missing_rate({0.003: [2.0], 0.01: [1.0], 0.03: [1.5]}) is None
+    assert record.missing_rate({0.003: [0.5], 0.01: [1.0], 0.03: [1.5]}) == 0.001
+    assert record.missing_rate({0.003: [2.0], 0.01: [1.0], 0.03: [0.0]}) == 0.1
+    assert record.missing_rate({rate: [1 / rate] for rate in record.RATES}) is None
+
+
+def test_each_cell_was_tuned_and_scored_as_registered():
+    rows = read_rows(FOLDER / "runs.csv")
+    table = record.Table(FOLDER, {})
+    assert {row["arm"] for row in rows} == {arm.name for arm in record.ARMS}
+    for arm in record.ARMS:
+        for pairs in record.PAIRS:
+            tuned = table.losses(arm, pairs, "tuning")
+            assert set(record.FIRST) <= set(tuned)
+            assert record.missing_rate(tuned) is None
+            scored = [
+                row
+                for row in rows
+                if (row["arm"], row["pairs"], row["phase"]) == (arm.name, pairs, "scored")
+            ]
+            assert [row["seed"] for row in scored] == list(record.SEEDS["scored"])
+            assert {row["rate"] for row in scored} == {record.best_rate(tuned)}
+            assert {row["steps"] for row in scored} == {record.SETTING.steps}
+
+
+def test_a_recorded_cell_comes_out_again():
+    arm, rows = race.Arm("linear", 32), read_rows(FOLDER / "runs.csv")
+    stored = [
+        row
+        for row in rows
+        if (row["arm"], row["pairs"], row["phase"], row["seed"]) == (arm.name, 32, "scored", 0)
+    ]
+    again = race.race(arm, 32, record.SETTING, "scored", [0], [stored[0]["rate"]])
+    assert again[0]["right"] == pytest.approx(stored[0]["right"], abs=0.01)
+
+
+def test_the_record_goes_on_where_it_stopped(tmp_path):
+    script = [sys.executable, str(FOLDER / "record.py"), "--toy", "--out", str(tmp_path)]
+    subprocess.run(script, check=True, capture_output=True)
+    file = tmp_path / "runs.csv"
+    whole = read_rows(file)
+    lines = file.read_text().splitlines()
+    cut = [line for line in lines if not line.startswith("scored,linear 64")]
+    assert len(cut) < len(lines)
+    file.write_text("\n".join(cut) + "\n")
+    said = subprocess.run(script, check=True, capture_output=True, text=True).stdout
+    assert said.count("\n") == 1
+
+    def timeless(rows):
+        return sorted(str({k: v for k, v in row.items() if k != "seconds"}) for row in rows)
+
+    assert timeless(read_rows(file)) == timeless(whole)
