@@ -7,6 +7,14 @@ __getattr__, __dir__, __all__ = attach(
     {
         "gpt": ("GPT",),
         "lstm": ("LSTM",),
+        "mixture": (
+            "FeedForward",
+            "Mixture",
+            "Routing",
+            "WindowModel",
+            "balance_loss",
+            "z_loss",
+        ),
         "mlp": ("MLPs",),
         "ngrams": ("NeuralNgrams",),
         "residual": ("Residuals",),
