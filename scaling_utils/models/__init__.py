@@ -15,6 +15,13 @@ __getattr__, __dir__, __all__ = attach(
             "balance_loss",
             "z_loss",
         ),
+        "mixture_counts": (
+            "MixtureCount",
+            "PublishedMixture",
+            "attention_parameters",
+            "count_mixture",
+            "published_mixtures",
+        ),
         "mlp": ("MLPs",),
         "ngrams": ("NeuralNgrams",),
         "residual": ("Residuals",),
