@@ -39,8 +39,16 @@ ARMS = (  # in the order in which they run
     Arm("wide, equal time", 256, alike="top 1 of 8"),
     Arm("shared", Experts(count=15, active=1, d_expert=64, shared=1)),
 )
+# Looked at after the score: is a narrower network the better use of the budget?
+EXPLORED = (
+    Arm("narrow", 64),
+    Arm("narrower", 32),
+    Arm("top 1 of 8, narrow", Experts(count=8, active=1, d_expert=64)),
+    Arm("top 1 of 8, narrower", Experts(count=8, active=1, d_expert=32)),
+)
 RATES = (0.005, 0.01, 0.02, 0.04)
 SEEDS = {"tuning": (100,), "scored": (0, 1, 2, 3)}
+SEEDS["explored"] = SEEDS["scored"]
 ROUNDS = 200  # steps of each network in the measurement of their price
 
 
@@ -105,13 +113,13 @@ class Record:
                 self.table.rows[-1]["arm"], phase, rate, self.table.rows[-1]["excess"], flush=True
             )
 
-    def finish(self, arm: Arm) -> None:
-        """Tune an arm until its best rate is bracketed, then train its scored runs at it."""
+    def finish(self, arm: Arm, phase: str) -> None:
+        """Tune an arm until its best rate is bracketed, then train its runs of a phase at it."""
         for rate in RATES:
             self.runs(arm, "tuning", rate)
         while (more := missing_rate(self.table.excess(arm, "tuning"))) is not None:
             self.runs(arm, "tuning", more)
-        self.runs(arm, "scored", best_rate(self.table.excess(arm, "tuning")))
+        self.runs(arm, phase, best_rate(self.table.excess(arm, "tuning")))
 
 
 def planned(arms: Sequence[Arm], budget: float, prices: Sequence[dict]) -> dict[str, int]:
@@ -136,17 +144,18 @@ def main(words: Sequence[str] | None = None) -> None:
     budget, seeds, rounds, held_out = BUDGET, SEEDS, ROUNDS, 8192
     if asked.toy:
         budget, seeds, rounds, held_out = 5e8, {"tuning": (100,), "scored": (0, 1)}, 3, 64
+        seeds["explored"] = seeds["scored"]
     task = LanguageWindows(LANGUAGE, held_out=held_out)
     file = asked.out / "steps.csv"
     if asked.price or not file.exists():
         write_csv(price([arm for arm in ARMS if not arm.alike], task, rounds), file)
     if asked.price:
         return
-    steps = planned(ARMS, budget, read_rows(file))
+    steps = planned(ARMS + EXPLORED, budget, read_rows(file))
     origin = collect_provenance() | {"code_sha256": combined(modules_of("record"))}
     record = Record(Table(asked.out / "runs.csv", origin), steps, task, seeds)
-    for arm in ARMS:
-        record.finish(arm)
+    for arm in ARMS + EXPLORED:
+        record.finish(arm, "scored" if arm in ARMS else "explored")
 
 
 if __name__ == "__main__":
