@@ -1,6 +1,5 @@
 """The race between dense networks and mixtures: its plan, its tuning, and its record."""
 
-# ruff: noqa: E402 - the race lies beside its results
 from __future__ import annotations
 
 import importlib.util
