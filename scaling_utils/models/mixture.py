@@ -1,7 +1,6 @@
 """Mixtures of experts: a layer that sends each token to a few of many MLPs, and a small model.
 
-Letters in shape comments: T tokens, d = d_model, E experts to choose from, k chosen by each token,
-f = width inside an expert, V = vocab, c tokens of context.
+T tokens, d = d_model, E experts, k for each token, f wide inside, V = vocab, c tokens of context.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class Routing:
     gates : tensor, shape (T, k)
         Weights of their outputs.
     kept : bool tensor, shape (T, k), optional
-        False where the expert had no room left; None before the experts have run.
+        False where there was no room left; None before the experts have run.
     """
 
     logits: Tensor
@@ -55,9 +54,8 @@ class Routing:
 def balance_loss(routing: Routing) -> Tensor:
     """Return E times the sum over experts of (share of the choices) x (mean score).
 
-    It is 1 where both are uniform, and up to E where all tokens go to one expert with certainty.
-    Fedus et al. (2022), arXiv:2101.03961, Eqs. 4 to 6, with the choices of k experts divided by k.
-    Take it for each layer alone, and the mean over layers.
+    It is 1 where both are uniform, and E where all tokens go to one expert with certainty. Take it
+    for each layer alone. Fedus et al. (2022), arXiv:2101.03961, Eqs. 4 to 6, divided by k.
 
     Parameters
     ----------
@@ -67,7 +65,7 @@ def balance_loss(routing: Routing) -> Tensor:
     Returns
     -------
     tensor, shape ()
-        The gradient goes through the scores only; the shares are counts.
+        The gradient goes through the scores only.
     """
     shares = routing.load / routing.chosen.numel()  # (E,)
     return len(shares) * (shares * routing.scores.mean(0)).sum()
@@ -121,26 +119,25 @@ class FeedForward(nn.Module):
 
 
 class Mixture(nn.Module):
-    """A mixture of experts in place of an MLP: a router, E experts, and experts that all share.
+    """A mixture of experts in place of an MLP: a router, E experts, and those that all share.
 
-    A token goes to the k experts of the highest score; the scores are the softmax of a linear map.
-    Their outputs are added with the scores as weights, divided by their sum if ``normalise``. A
-    ``bias`` of each expert, 0 unless ``rebalance`` moves it, is added to the scores for the choice
-    alone, never to the weights (Wang et al. 2024, arXiv:2408.15664, Sec. 2). An expert is a
-    ``FeedForward``; so are the shared ones together.
+    A token goes to the k experts of the highest score, the softmax of a linear map. The outputs are
+    added with the scores as weights, divided by their sum if ``normalise``. A ``bias`` of each
+    expert, which ``rebalance`` moves, is added to the scores for the choice alone, never to the
+    weights (Wang et al. 2024, arXiv:2408.15664, Sec. 2). Shared experts are one ``FeedForward``.
 
     Parameters
     ----------
     d_model : int
         d, at least 1.
     experts : memory.Experts
-        How many there are, how many a token uses, how wide, and how many are shared.
+        How many there are, a token uses, and are shared; how wide each is.
     capacity : float, optional
-        Room of each expert over T k / E, the mean load, above 0. Choices beyond it, in the order of
-        the tokens, are dropped: they add nothing. None drops nothing.
+        Room of each expert over T k / E, the mean load, above 0. Choices beyond it, in the tokens'
+        order, are dropped and add nothing. None drops nothing.
     normalise : bool, optional
-        Whether the k weights add up to 1. Unless given, they do where k is above 1. With one
-        expert a weight of 1 would give the router no gradient.
+        Whether the k weights add up to 1; unless given, where k is above 1. A single weight of 1
+        would give the router no gradient.
 
     Attributes
     ----------
@@ -150,7 +147,7 @@ class Mixture(nn.Module):
     Raises
     ------
     TypeError, ValueError
-        If ``experts`` is no Experts or has no ``d_expert``, or a number is out of its range.
+        If ``experts`` is no Experts with ``d_expert``, or a number is out of its range.
     """
 
     def __init__(
@@ -234,9 +231,8 @@ class Mixture(nn.Module):
 class WindowModel(nn.Module):
     """A language model of a window of c tokens, with blocks that are dense or mixtures.
 
-    The tokens' embeddings, d / 2 wide each, are concatenated; a matrix takes them to a stream of
-    width d; each block adds its work on the normed stream to it; a matrix reads the next token's
-    logits from the normed end. It keeps to what ``tasks.LanguageWindows`` asks of one network.
+    A matrix takes the tokens' embeddings, d / 2 wide each, to a stream of width d; each block adds
+    its work on the normed stream; a matrix reads the next token's logits from the normed end.
 
     Parameters
     ----------
@@ -244,10 +240,8 @@ class WindowModel(nn.Module):
         V, c, d and the number of blocks.
     hidden : int or memory.Experts
         Width inside the blocks' MLPs, or the mixture that stands in their place.
-    seed : int
-        Of the initial weights.
-    **how
-        As for ``Mixture``.
+    seed, **how
+        Of the initial weights, a whole number; and as for ``Mixture``.
 
     Raises
     ------
@@ -255,7 +249,7 @@ class WindowModel(nn.Module):
         As ``FeedForward`` and ``Mixture``, and if a number is not whole or too small.
     """
 
-    members = 1
+    members = 1  # what tasks.LanguageWindows asks of one network
 
     def __init__(
         self,
