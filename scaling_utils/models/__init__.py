@@ -7,6 +7,21 @@ __getattr__, __dir__, __all__ = attach(
     {
         "gpt": ("GPT",),
         "lstm": ("LSTM",),
+        "mixture": (
+            "FeedForward",
+            "Mixture",
+            "Routing",
+            "WindowModel",
+            "balance_loss",
+            "z_loss",
+        ),
+        "mixture_counts": (
+            "MixtureCount",
+            "PublishedMixture",
+            "attention_parameters",
+            "count_mixture",
+            "published_mixtures",
+        ),
         "mlp": ("MLPs",),
         "ngrams": ("NeuralNgrams",),
         "recall": ("Recall", "read"),

@@ -14,6 +14,7 @@ from scaling_utils._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "pairs": ("Arms", "Ratio"),
         "records": ("read_record", "read_rows", "recorded", "settings_of"),
         "slices": ("Slices", "isoflop_slices"),
         "splits": ("Score", "Split", "held_out", "score"),
