@@ -10,6 +10,7 @@ from torch import nn
 
 from scaling_utils import memory
 from scaling_utils.models import GPT, LoRALinear, add_lora, merge, train_only, trainable
+from scaling_utils.models.lora import give_to_peft
 from scaling_utils.shapes import Transformer
 from scaling_utils.training import Trainer, adamw
 
@@ -161,16 +162,11 @@ def test_it_equals_peft_to_the_bit_apart_and_merged(tokens, root):
     ours = shaken(add_lora(copy.deepcopy(base), 4, 12, ("out", "up", "down"), root))
     names = ["attention.out", "mlp.up", "mlp.out"]
     settings = peft.LoraConfig(r=4, lora_alpha=12, target_modules=names, use_rslora=root)
-    theirs = peft.get_peft_model(copy.deepcopy(base), settings)
-    state = theirs.base_model.model.state_dict()
-    parts = {".base.": ".base_layer.", ".A.0": ".lora_A.default.weight",
-             ".B.0": ".lora_B.default.weight"}  # fmt: skip
-    for name, weight in ours.state_dict().items():
-        for old, new in parts.items():
-            name = name.replace(old, new)
-        state.pop(name).copy_(weight)
-    assert not state  # each weight of theirs was set
+    theirs = give_to_peft(ours, peft.get_peft_model(copy.deepcopy(base), settings))
     with torch.no_grad():
         assert torch.equal(ours(tokens), theirs(tokens))
         assert torch.equal(merge(ours)(tokens), theirs.merge_and_unload()(tokens))
     assert not torch.equal(ours(tokens), base(tokens))
+    joint = add_lora(copy.deepcopy(base), 4, 12, ("query",), root)
+    with pytest.raises(ValueError, match=r"stand alone: .*qkv\.A\.0|stand alone: .*qkv"):
+        give_to_peft(joint, theirs)

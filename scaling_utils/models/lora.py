@@ -255,3 +255,37 @@ def trainable(model: nn.Module) -> dict[str, int]:
         ``sum(trainable(model).values())`` is their number.
     """
     return {name: p.numel() for name, p in model.named_parameters() if p.requires_grad}
+
+
+@torch.no_grad()
+def give_to_peft(model: nn.Module, theirs: nn.Module) -> nn.Module:
+    """Copy the weights of an adapted model into the same one that ``peft`` has adapted.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        With adapters at whole matrices: "out", "gate", "up" or "down".
+    theirs : torch.nn.Module
+        What ``peft.get_peft_model`` returned, of the same base model, rank and matrices.
+
+    Returns
+    -------
+    torch.nn.Module
+        ``theirs``, with every one of its tensors set.
+
+    Raises
+    ------
+    ValueError
+        If a tensor of one of the two has no counterpart.
+    """
+    found, wanted = {}, theirs.base_model.model.state_dict()
+    for name, weight in model.state_dict().items():
+        name = name.replace(".base.", ".base_layer.")
+        for letter in "AB":
+            name = name.replace(f".{letter}.0", f".lora_{letter}.default.weight")
+        found[name] = weight
+    if alone := sorted(found.keys() ^ wanted.keys()):
+        raise ValueError(f"theirs must have the tensors of model, and these stand alone: {alone}")
+    for name, weight in wanted.items():
+        weight.copy_(found[name])
+    return theirs
