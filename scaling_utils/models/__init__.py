@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "gpt": ("GPT",),
+        "lora": ("LoRALinear", "add_lora", "merge", "train_only", "trainable"),
         "lstm": ("LSTM",),
         "mixture": (
             "FeedForward",
@@ -26,5 +27,6 @@ __getattr__, __dir__, __all__ = attach(
         "ngrams": ("NeuralNgrams",),
         "recall": ("Recall", "read"),
         "residual": ("Residuals",),
+        "stored": ("Pretrained", "pretrained"),
     },
 )
