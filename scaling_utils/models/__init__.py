@@ -10,5 +10,6 @@ __getattr__, __dir__, __all__ = attach(
         "mlp": ("MLPs",),
         "ngrams": ("NeuralNgrams",),
         "residual": ("Residuals",),
+        "stored": ("Pretrained", "pretrained"),
     },
 )
