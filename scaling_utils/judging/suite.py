@@ -16,8 +16,8 @@ import numpy as np
 from scaling_utils._check import whole
 from scaling_utils.corpora.splits import Stream
 
-WORDS = re.compile(rb"[a-z]{2,}")
-PASSAGE = re.compile(rb"(?<=[a-z] )(?:[a-z]{2,} ?){2,}(?=[ .,\n])")
+WORD = re.compile(rb"[A-Za-z_]\w*")
+REST = re.compile(rb"(?<=\S )[A-Za-z_][^\n]{5,39}(?=\n)")  # of a line, from a word on
 
 _HEAD = """\
 task: {name}
@@ -41,7 +41,10 @@ metric_list:
     "book_word": """\
 output_type: generate_until
 doc_to_target: "{{word}}"
-generation_kwargs: {until: [" ", ".", ",", "\\n"], max_gen_toks: 16, do_sample: false}
+generation_kwargs:
+  until: [" ", "\\n", ".", ",", ":", ";", "(", ")", "[", "]", "{", "}", "=", "'", "\\"", "-"]
+  max_gen_toks: 24
+  do_sample: false
 metric_list:
   - {metric: exact_match, aggregation: mean, higher_is_better: true}
 """,
@@ -52,10 +55,10 @@ _TAIL = "metadata: {version: 1.0}\n"
 def cloze_items(
     held_out: Stream, count: int, *, context: int = 96, choices: int = 4, seed: int = 0
 ) -> list[dict]:
-    """Make items from held-out documents: which words really follow this passage?
+    """Make items from held-out documents: how does this line really go on?
 
-    The right choice is what stands in the document, two words or more; the others stand in the
-    same way in *other* documents. Lengths differ, and the right place is drawn at random. Items
+    The right choice is the rest of the line, from a word on, 6 to 40 bytes; the others are such
+    rests from *other* documents. Lengths differ, and the right place is drawn at random. Items
     are plain ASCII, where bytes and characters are the same.
 
     Parameters
@@ -103,7 +106,7 @@ def cloze_items(
                 "context": before.decode(),
                 "choices": given,
                 "right": right,
-                "word": WORDS.match(answer)[0].decode(),
+                "word": WORD.match(answer)[0].decode(),
                 "document": held_out.names[document],
             }
         )
@@ -115,10 +118,10 @@ def _places(stream: Stream, context: int) -> list[tuple[int, bytes, bytes]]:
     data, found = stream.data.tobytes(), []
     for document in range(len(stream.names)):
         text = data[stream.offsets[document] : stream.offsets[document + 1]]
-        for match in PASSAGE.finditer(text, context):
-            before, answer = text[match.start() - context : match.start()], match[0].rstrip()
-            if before.isascii() and b" " in answer and len(answer) <= context:
-                found.append((document, before, answer))
+        for match in REST.finditer(text, context):
+            before = text[match.start() - context : match.start()]
+            if before.isascii() and match[0].isascii():
+                found.append((document, before, match[0]))
     return found
 
 

@@ -1,0 +1,147 @@
+"""Asking a byte-level model, and the suite: against counts by hand and the harness' own reading."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from scaling_utils import corpora, judging
+from scaling_utils.judging.suite import REST
+
+
+class Bigram(torch.nn.Module):
+    """After each byte the next one of the alphabet has probability 3/4, the others share 1/4."""
+
+    def forward(self, tokens):
+        logits = torch.full((*tokens.shape, 256), math.log(1 / 4 / 255))
+        return logits.scatter(-1, ((tokens + 1) % 256)[..., None], math.log(3 / 4))
+
+
+class Counting(torch.nn.Module):
+    """Logits that tell how many bytes are seen: the byte of that number has it all."""
+
+    def __init__(self):
+        super().__init__()
+        self.drop = torch.nn.Dropout(0.9)
+
+    def forward(self, tokens):
+        seen = torch.arange(1, tokens.shape[1] + 1).expand(tokens.shape)
+        return self.drop(torch.nn.functional.one_hot(seen, 256) * 50.0)
+
+
+def test_the_cost_of_an_answer_by_hand():
+    found = judging.answers(Bigram(), [(b"xa", b"bc"), (b"xa", b"cd"), (b"xya", b"b")], 8)
+    likely, other = math.log(3 / 4), math.log(1 / 4 / 255)
+    wanted = [2 * likely, other + likely, likely]
+    assert [one.nats for one in found] == pytest.approx(wanted, rel=1e-6)
+    assert [one.greedy for one in found] == [True, False, True]
+    assert [one.size for one in found] == [2, 2, 1]
+
+
+def test_a_long_context_loses_its_beginning_and_the_model_its_dropout():
+    model = Counting()
+    pairs = [(b"0123456789", bytes([3, 4])), (b"0", bytes([1, 2]))]
+    full, short = judging.answers(model, pairs, context=4, batch=2)
+    assert full.greedy  # the last 4 bytes are seen, so the answer is at places 3 and 4
+    assert short.greedy  # padding behind a shorter text changes nothing
+    assert model.training  # as it was before
+    with pytest.raises(ValueError, match="answer of 1 to 4, got 1 and 5"):
+        judging.answers(model, [(b"0", b"12345")], context=4)
+
+
+def test_a_model_goes_on_with_its_first_choice():
+    assert judging.completions(Bigram(), [b"xa", b"p"], 4, 5) == [b"bcdef", b"qrstu"]
+    assert judging.completions(Bigram(), [b"xa", b"p"], 4, 5, until=b"e") == [b"bcd", b"qrstu"]
+
+
+@pytest.fixture(scope="module")
+def stream():
+    lines = {
+        name: "".join(f"{name}{i} = value_{name}{i} + {i}\n" for i in range(60)).encode()
+        for name in "abcde"
+    }
+    return corpora.splits.stream(corpora.texts.Document(k, v) for k, v in lines.items())
+
+
+def test_items_hold_what_stands_in_their_document_and_elsewhere(stream):
+    items = judging.cloze_items(stream, 50, context=40)
+    text = stream.data.tobytes().decode()
+    assert len(items) == 50
+    for item in items:
+        right = item["choices"][item["right"]]
+        assert item["context"] + right + "\n" in text
+        assert f"value_{item['document']}" in right
+        wrong = [c for k, c in enumerate(item["choices"]) if k != item["right"]]
+        assert len(set(item["choices"])) == 4
+        assert not any(f"value_{item['document']}" in one for one in wrong)
+        assert right.startswith(item["word"])
+    places = np.bincount([item["right"] for item in items], minlength=4)
+    assert places.min() >= 5  # drawn, not always first
+    assert judging.cloze_items(stream, 50, context=40) == items
+    assert REST.findall(b"    return self.value\n") == [b"self.value"]
+
+
+def test_too_few_documents_are_refused(stream):
+    with pytest.raises(ValueError, match="places in 6 documents or more"):
+        judging.cloze_items(stream, 5, choices=6)
+
+
+def test_the_files_of_the_suite_say_what_the_harness_needs(stream, tmp_path):
+    items = judging.cloze_items(stream, 7, context=40)
+    names = judging.write_suite(tmp_path, items)
+    assert names == ["book_cloze", "book_word"]
+    read = [json.loads(line) for line in (tmp_path / "items.jsonl").read_text().splitlines()]
+    assert read == items
+    for name in names:
+        task = yaml.safe_load((tmp_path / f"{name}.yaml").read_text())
+        assert task["task"] == name
+        assert task["dataset_kwargs"]["data_files"]["test"] == str(tmp_path / "items.jsonl")
+        assert task["doc_to_text"] == "{{context}}"
+        assert task["target_delimiter"] == ""  # a space in front would be asked for, too
+    cloze = yaml.safe_load((tmp_path / "book_cloze.yaml").read_text())
+    assert cloze["output_type"] == "multiple_choice"
+    assert [metric["metric"] for metric in cloze["metric_list"]] == ["acc", "acc_norm"]
+    word = yaml.safe_load((tmp_path / "book_word.yaml").read_text())
+    assert word["output_type"] == "generate_until"
+    assert {" ", "\n", "(", '"', "'", "}"} <= set(word["generation_kwargs"]["until"])
+
+
+def test_the_harness_scores_the_suite_as_we_do(stream, tmp_path, monkeypatch):
+    pytest.importorskip("lm_eval", reason="the extra `evaluation` is not installed")
+    monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    from lm_eval import simple_evaluate
+    from lm_eval.api.model import LM
+    from lm_eval.tasks import TaskManager
+
+    class Asked(LM):
+        def loglikelihood(self, requests):
+            pairs = [tuple(text.encode() for text in one.args) for one in requests]
+            return [(one.nats, one.greedy) for one in judging.answers(Bigram(), pairs, 64)]
+
+        def loglikelihood_rolling(self, requests):
+            raise NotImplementedError
+
+        def generate_until(self, requests):
+            raise NotImplementedError
+
+    items = judging.cloze_items(stream, 20, context=40)
+    judging.write_suite(tmp_path / "suite", items)
+    manager = TaskManager(include_path=str(tmp_path / "suite"), include_defaults=False)
+    out = simple_evaluate(Asked(), tasks=["book_cloze"], task_manager=manager, bootstrap_iters=10)
+    scores = out["results"]["book_cloze"]
+    texts = [[(i["context"].encode(), c.encode()) for c in i["choices"]] for i in items]
+    nats = [[one.nats for one in judging.answers(Bigram(), pairs, 64)] for pairs in texts]
+    right = np.array([item["right"] for item in items])
+    first = (np.argmax(nats, 1) == right).astype(float)  # the harness takes the first of a tie
+    assert scores["acc,none"] == pytest.approx(first.mean())
+    assert scores["acc_stderr,none"] == pytest.approx(judging.mean(first).se)
+    shared = judging.chosen_right(nats, right)
+    assert {0.5, 0.25} & set(shared)  # there are ties
+    np.testing.assert_array_equal(first[shared == 1], 1)
+    np.testing.assert_array_equal(first[shared == 0], 0)
