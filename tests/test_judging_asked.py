@@ -11,7 +11,6 @@ import torch
 import yaml
 
 from scaling_utils import corpora, judging
-from scaling_utils.judging.suite import REST
 
 
 class Bigram(torch.nn.Module):
@@ -62,37 +61,43 @@ def test_a_model_goes_on_with_its_first_choice():
 @pytest.fixture(scope="module")
 def stream():
     lines = {
-        name: "".join(f"{name}{i} = value_{name}{i} + {i}\n" for i in range(60)).encode()
+        name: "".join(f"{name}{i} = value_of_{name}[{i}]\n" for i in range(60)).encode()
         for name in "abcde"
     }
-    return corpora.splits.stream(corpora.texts.Document(k, v) for k, v in lines.items())
+    return corpora.stream(corpora.Document(k, v) for k, v in lines.items())
 
 
 def test_items_hold_what_stands_in_their_document_and_elsewhere(stream):
-    items = judging.cloze_items(stream, 50, context=40)
+    items = judging.cloze_items(stream, 10, context=40)
     text = stream.data.tobytes().decode()
     assert len(items) == 50
     for item in items:
-        right = item["choices"][item["right"]]
+        right, name = item["choices"][item["right"]], item["document"]
         assert item["context"] + right + "\n" in text
-        assert f"value_{item['document']}" in right
+        # Cut inside the word "value", after three letters of it or four.
+        assert (item["context"][-3:], item["word"]) in [
+            ("val", f"ue_of_{name}"),
+            ("alu", f"e_of_{name}"),
+        ]
+        assert right.startswith(item["word"])
         wrong = [c for k, c in enumerate(item["choices"]) if k != item["right"]]
         assert len(set(item["choices"])) == 4
-        assert not any(f"value_{item['document']}" in one for one in wrong)
-        assert right.startswith(item["word"])
+        assert not any(f"_of_{name}[" in one for one in wrong)
     places = np.bincount([item["right"] for item in items], minlength=4)
-    assert places.min() >= 5  # drawn, not always first
-    assert judging.cloze_items(stream, 50, context=40) == items
-    assert REST.findall(b"    return self.value\n") == [b"self.value"]
+    assert places.min() >= 4  # drawn, not always first
+    assert judging.cloze_items(stream, 10, context=40) == items
+    assert judging.cloze_items(stream, 10, context=40, seed=1) != items
 
 
-def test_too_few_documents_are_refused(stream):
+def test_too_few_documents_or_places_are_refused(stream):
     with pytest.raises(ValueError, match="places in 6 documents or more"):
         judging.cloze_items(stream, 5, choices=6)
+    with pytest.raises(ValueError, match="places in 4 documents or more"):
+        judging.cloze_items(stream, 5, longest=4)
 
 
 def test_the_files_of_the_suite_say_what_the_harness_needs(stream, tmp_path):
-    items = judging.cloze_items(stream, 7, context=40)
+    items = judging.cloze_items(stream, 2, context=40)
     names = judging.write_suite(tmp_path, items)
     assert names == ["book_cloze", "book_word"]
     read = [json.loads(line) for line in (tmp_path / "items.jsonl").read_text().splitlines()]
@@ -130,7 +135,7 @@ def test_the_harness_scores_the_suite_as_we_do(stream, tmp_path, monkeypatch):
         def generate_until(self, requests):
             raise NotImplementedError
 
-    items = judging.cloze_items(stream, 20, context=40)
+    items = judging.cloze_items(stream, 5, context=40)
     judging.write_suite(tmp_path / "suite", items)
     manager = TaskManager(include_path=str(tmp_path / "suite"), include_defaults=False)
     out = simple_evaluate(Asked(), tasks=["book_cloze"], task_manager=manager, bootstrap_iters=10)

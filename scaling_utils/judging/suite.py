@@ -16,8 +16,9 @@ import numpy as np
 from scaling_utils._check import whole
 from scaling_utils.corpora.splits import Stream
 
-WORD = re.compile(rb"[A-Za-z_]\w*")
-REST = re.compile(rb"(?<=\S )[A-Za-z_][^\n]{5,39}(?=\n)")  # of a line, from a word on
+WORD = re.compile(rb"[a-z]\w*")
+LINE = re.compile(rb"[^\n]+(?=\n)")
+INSIDE = re.compile(rb"(?<=[a-z]{3})(?=[a-z])")  # where a word can be cut
 
 _HEAD = """\
 task: {name}
@@ -53,75 +54,92 @@ _TAIL = "metadata: {version: 1.0}\n"
 
 
 def cloze_items(
-    held_out: Stream, count: int, *, context: int = 96, choices: int = 4, seed: int = 0
+    held_out: Stream,
+    per_document: int = 20,
+    *,
+    context: int = 96,
+    choices: int = 4,
+    longest: int = 24,
+    seed: int = 0,
 ) -> list[dict]:
-    """Make items from held-out documents: how does this line really go on?
+    """Make items from held-out documents: a line is cut inside a word; how does it go on?
 
-    The right choice is the rest of the line, from a word on, 6 to 40 bytes; the others are such
-    rests from *other* documents. Lengths differ, and the right place is drawn at random. Items
-    are plain ASCII, where bytes and characters are the same.
+    The right choice is the rest of the line, 4 bytes to ``longest``. The others are such rests of
+    lines of *other* documents. Lengths differ, and the right place is drawn at random. Items are
+    plain ASCII, where bytes and characters are the same.
 
     Parameters
     ----------
     held_out : corpora.splits.Stream
         Documents that the model was not trained on.
-    count : int
-        Items; fewer come where the documents have no more places.
+    per_document : int
+        Items of a document; fewer come where it has no more places.
     context : int
-        Bytes before the choice, at least 8.
+        Bytes before the cut, at least 8.
     choices : int
         Choices of an item, at least 2.
+    longest : int
+        Bytes of a choice, at least 4.
     seed : int
         Of the places and the order of the choices.
 
     Returns
     -------
     list of dict
-        "context", "choices" (list), "right" (place of the right one), "word" (the first word of the
-        right one), "document" (name).
+        "context", "choices" (list), "right" (place of the right one), "word" (the rest of the word
+        that was cut), "document" (name).
 
     Raises
     ------
     TypeError, ValueError
         If a number is out of range, or fewer than ``choices`` documents have a place.
     """
-    count, choices = whole("count", count), whole("choices", choices, at_least=2)
-    context = whole("context", context, at_least=8)
+    each, choices = whole("per_document", per_document), whole("choices", choices, at_least=2)
+    context, longest = whole("context", context, at_least=8), whole("longest", longest, at_least=4)
     rng = np.random.default_rng(whole("seed", seed, at_least=0))
-    places = _places(held_out, context)
-    if len({document for document, _, _ in places}) < choices:
+    places = [_places(held_out, k, context, longest, rng) for k in range(len(held_out.names))]
+    if sum(map(bool, places)) < choices:
         raise ValueError(f"held_out must have places in {choices} documents or more, got fewer")
-    found = []
-    for at in rng.permutation(len(places))[:count]:
-        document, before, answer = places[at]
-        wrong: list[bytes] = []
-        while len(wrong) < choices - 1:
-            other, _, text = places[rng.integers(len(places))]
-            if other != document and text not in (answer, *wrong):
-                wrong.append(text)
-        right = int(rng.integers(choices))
-        given = [text.decode() for text in (*wrong[:right], answer, *wrong[right:])]
-        found.append(
-            {
-                "context": before.decode(),
-                "choices": given,
-                "right": right,
-                "word": WORD.match(answer)[0].decode(),
-                "document": held_out.names[document],
-            }
-        )
-    return found
+    everywhere = [(k, rest) for k, found in enumerate(places) for _, rest in found]
+    items = []
+    for document, found in enumerate(places):
+        for at in rng.permutation(len(found))[:each]:
+            before, answer = found[at]
+            wrong: list[bytes] = []
+            while len(wrong) < choices - 1:
+                other, rest = everywhere[rng.integers(len(everywhere))]
+                if other != document and rest not in (answer, *wrong):
+                    wrong.append(rest)
+            right = int(rng.integers(choices))
+            items.append(
+                {
+                    "context": before.decode(),
+                    "choices": [c.decode() for c in (*wrong[:right], answer, *wrong[right:])],
+                    "right": right,
+                    "word": WORD.match(answer)[0].decode(),
+                    "document": held_out.names[document],
+                }
+            )
+    return items
 
 
-def _places(stream: Stream, context: int) -> list[tuple[int, bytes, bytes]]:
-    """Return document, passage before and words of each place where an item can be made."""
-    data, found = stream.data.tobytes(), []
-    for document in range(len(stream.names)):
-        text = data[stream.offsets[document] : stream.offsets[document + 1]]
-        for match in REST.finditer(text, context):
-            before = text[match.start() - context : match.start()]
-            if before.isascii() and match[0].isascii():
-                found.append((document, before, match[0]))
+def _places(
+    stream: Stream, document: int, context: int, longest: int, rng: np.random.Generator
+) -> list[tuple[bytes, bytes]]:
+    """Return what stands before and after a cut, for one cut of each line that has any."""
+    first, last = stream.offsets[document : document + 2]
+    text, found = stream.data[first:last].tobytes(), []
+    for line in LINE.finditer(text, context):
+        cuts = [
+            cut.start()
+            for cut in INSIDE.finditer(text, line.start() + 3, line.end())
+            if 4 <= line.end() - cut.start() <= longest
+        ]
+        if cuts:
+            cut = cuts[rng.integers(len(cuts))]
+            before, after = text[cut - context : cut], text[cut : line.end()]
+            if before.isascii() and after.isascii():
+                found.append((before, after))
     return found
 
 
