@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "gpt": ("GPT",),
+        "lora": ("LoRALinear", "add_lora", "merge", "train_only", "trainable"),
         "lstm": ("LSTM",),
         "mlp": ("MLPs",),
         "ngrams": ("NeuralNgrams",),
