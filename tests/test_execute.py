@@ -167,6 +167,14 @@ def test_a_cell_that_needs_tables_is_kept_where_they_cannot_be_had(monkeypatch, 
     assert execute.missing_means(new_notebook(cells=cells)) == {"needs-data"}
 
 
+@pytest.mark.parametrize("tag", ["needs-peft", "needs-lm-eval"])
+def test_a_cell_that_needs_a_package_is_kept_where_it_is_not_installed(monkeypatch, tag):
+    book = new_notebook(cells=[tagged("1", tag)])
+    for found, missing in ((None, {tag}), (True, set())):
+        monkeypatch.setattr("importlib.util.find_spec", lambda name, found=found: found)
+        assert execute.missing_means(book) == missing
+
+
 def test_no_gpu_is_looked_for_where_no_cell_asks(monkeypatch):
     monkeypatch.delattr(execute, "has_gpu")
     assert execute.missing_means(new_notebook(cells=[new_code_cell("1")])) == set()

@@ -8,13 +8,14 @@ A notebook is written only after its last cell has run without an error. With it
 go the time and memory it took (into the cell tagged `runs-on`), the box *In short* (into the cell
 tagged `in-short`) and digests of the outputs and
 of what they depend on, which `tools/freshness.py` compares later. Cells tagged `gpu` keep their
-stored outputs on a machine without a GPU, and cells tagged `needs-data` keep theirs where
-the published run tables are not at hand.
+stored outputs on a machine without a GPU, cells tagged `needs-data` keep theirs where the published
+run tables are not at hand, and cells tagged `needs-peft` or `needs-lm-eval` where that package is not installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import platform
 import sys
@@ -74,6 +75,9 @@ def missing_means(notebook) -> set[str]:
     code = "\n".join(cell.source for cell in code_cells(notebook))
     if "needs-data" in asked and not has_tables(code):
         missing.add("needs-data")
+    for tag, package in (("needs-peft", "peft"), ("needs-lm-eval", "lm_eval")):
+        if tag in asked and importlib.util.find_spec(package) is None:
+            missing.add(tag)
     return missing
 
 

@@ -71,14 +71,14 @@ def answers(
                 these = order[first : first + batch]
                 texts = [(pairs[i][0] + pairs[i][1])[-context - 1 :] for i in these]
                 logits = model(_padded([text[:-1] for text in texts]))  # (B, T, 256)
-                logs = torch.log_softmax(logits.double(), -1)
-                best = logits.argmax(-1)  # (B, T)
                 for row, (i, text) in enumerate(zip(these, texts, strict=True)):
                     size = len(pairs[i][1])
                     places = torch.arange(len(text) - 1 - size, len(text) - 1)
                     targets = torch.tensor(list(text[-size:]))  # (size,)
-                    nats = logs[row, places, targets].sum().item()
-                    greedy = bool((best[row, places] == targets).all())
+                    here = logits[row, places].double()  # (size, 256)
+                    logs = torch.log_softmax(here, -1).gather(1, targets[:, None])
+                    greedy = bool((here.argmax(-1) == targets).all())
+                    nats = logs.sum().item()
                     found[i] = Answer(nats, greedy, size)
     finally:
         model.train(was_training)
