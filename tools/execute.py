@@ -9,7 +9,8 @@ go the time and memory it took (into the cell tagged `runs-on`), the box *In sho
 tagged `in-short`) and digests of the outputs and
 of what they depend on, which `tools/freshness.py` compares later. Cells tagged `gpu` keep their
 stored outputs on a machine without a GPU, cells tagged `needs-data` keep theirs where the published
-run tables are not at hand, and cells tagged `needs-peft` or `needs-lm-eval` where that package is not installed.
+run tables are not at hand, and cells tagged `needs-peft` or `needs-lm-eval` where that package is
+not installed.
 """
 
 from __future__ import annotations
