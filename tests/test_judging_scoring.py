@@ -123,6 +123,7 @@ def test_overlap_counts_windows_that_the_training_text_holds():
     items = [b"456789ab", b"456789aX", b"zzzzzzzz", b"9a", b"9b"]
     # Windows of 4: all 5; the last of 5 is spoiled; none; short texts as a whole.
     assert judging.seen_shares(items, training, 4).tolist() == [1, 0.8, 0, 1, 0]
+    assert judging.seen_shares([b"01234"], b"0123", 5).tolist() == [0]
     with pytest.raises(TypeError, match="items must be bytes, got str"):
         judging.seen_shares(["456"], training)
 

@@ -50,8 +50,13 @@ def seen_shares(items: Sequence[bytes], training: bytes, length: int = 32) -> np
     for item in items:
         if len(item) < length:
             found.append(float(item in training))
+        elif len(known) == 0:  # the training text is shorter than a window
+            found.append(0.0)
         else:
-            found.append(float(np.isin(_hashes(item, length), known).mean()))
+            hashes = _hashes(item, length)  # (windows,)
+            # np.isin would sort the training text again for each item.
+            near = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+            found.append(float((known[near] == hashes).mean()))
     return np.array(found)
 
 
