@@ -42,6 +42,13 @@ def test_the_cost_of_an_answer_by_hand():
     assert [one.size for one in found] == [2, 2, 1]
 
 
+def test_the_choices_of_an_item_keep_their_places():
+    items = [{"context": "xa", "choices": ["bc", "cd"]}, {"context": "q", "choices": ["s", "r"]}]
+    likely, other = math.log(3 / 4), math.log(1 / 4 / 255)
+    wanted = [[2 * likely, other + likely], [other, likely]]
+    np.testing.assert_allclose(judging.choice_nats(Bigram(), items, 8), wanted, rtol=1e-6)
+
+
 def test_a_long_context_loses_its_beginning_and_the_model_its_dropout():
     model = Counting()
     pairs = [(b"0123456789", bytes([3, 4])), (b"0", bytes([1, 2]))]
@@ -116,37 +123,18 @@ def test_the_files_of_the_suite_say_what_the_harness_needs(stream, tmp_path):
     assert {" ", "\n", "(", '"', "'", "}"} <= set(word["generation_kwargs"]["until"])
 
 
-def test_the_harness_scores_the_suite_as_we_do(stream, tmp_path, monkeypatch):
+def test_the_harness_scores_the_suite_as_we_do(stream):
     pytest.importorskip("lm_eval", reason="the extra `evaluation` is not installed")
-    monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
-    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
-    from lm_eval import simple_evaluate
-    from lm_eval.api.model import LM
-    from lm_eval.tasks import TaskManager
-
-    class Asked(LM):
-        def loglikelihood(self, requests):
-            pairs = [tuple(text.encode() for text in one.args) for one in requests]
-            return [(one.nats, one.greedy) for one in judging.answers(Bigram(), pairs, 64)]
-
-        def loglikelihood_rolling(self, requests):
-            raise NotImplementedError
-
-        def generate_until(self, requests):
-            raise NotImplementedError
-
     items = judging.cloze_items(stream, 5, context=40)
-    judging.write_suite(tmp_path / "suite", items)
-    manager = TaskManager(include_path=str(tmp_path / "suite"), include_defaults=False)
-    out = simple_evaluate(Asked(), tasks=["book_cloze"], task_manager=manager, bootstrap_iters=10)
-    scores = out["results"]["book_cloze"]
-    texts = [[(i["context"].encode(), c.encode()) for c in i["choices"]] for i in items]
-    nats = [[one.nats for one in judging.answers(Bigram(), pairs, 64)] for pairs in texts]
+    report = judging.run_harness(Bigram(), items, 64)
+    nats = judging.choice_nats(Bigram(), items, 64)
     right = np.array([item["right"] for item in items])
-    first = (np.argmax(nats, 1) == right).astype(float)  # the harness takes the first of a tie
-    assert scores["acc,none"] == pytest.approx(first.mean())
-    assert scores["acc_stderr,none"] == pytest.approx(judging.mean(first).se)
-    shared = judging.chosen_right(nats, right)
+    sizes = np.array([[len(c) for c in item["choices"]] for item in items])
+    first = (np.argmax(nats / sizes, 1) == right).astype(float)  # it takes the first of a tie
+    np.testing.assert_array_equal(report.scores, first)
+    assert report.accuracy == pytest.approx(first.mean())
+    assert report.stderr == pytest.approx(judging.mean(first).se)
+    shared = judging.chosen_right(nats, right, sizes)
     assert {0.5, 0.25} & set(shared)  # there are ties
     np.testing.assert_array_equal(first[shared == 1], 1)
     np.testing.assert_array_equal(first[shared == 0], 0)

@@ -11,6 +11,7 @@ Needs NumPy and SciPy; only ``asked`` needs torch, where a model is asked.
 - ``overlap``: items that occur in a training text
 - ``asked``: what a byte-level model says of answers
 - ``suite``: a few tasks in the format of lm-evaluation-harness
+- ``harness``: the suite, run by it; needs ``lm_eval``
 
 >>> from scaling_utils import judging
 >>> low, high = judging.wilson(310, 500)  # 62 %
@@ -23,10 +24,11 @@ from scaling_utils._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "asked": ("Answer", "answers", "completions"),
+        "asked": ("Answer", "answers", "choice_nats", "completions"),
         "bits": ("Join", "bits_per_byte", "join"),
         "calibration": ("Calibration", "calibrated_ece", "ece", "measure_calibration"),
         "estimates": ("Estimate", "difference", "mean"),
+        "harness": ("Report", "run_harness"),
         "intervals": ("bootstrap_mean", "mcnemar", "wilson"),
         "overlap": ("seen_shares",),
         "power": ("design_effect", "items_needed", "power_of"),

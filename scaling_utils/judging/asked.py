@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -83,6 +83,31 @@ def answers(
     finally:
         model.train(was_training)
     return found
+
+
+def choice_nats(model, items: Sequence[Mapping], context: int) -> np.ndarray:
+    """Return log p(choice | context) of every choice of every item.
+
+    Parameters
+    ----------
+    model, context
+        As for :func:`answers`.
+    items : sequence of mapping
+        As :func:`cloze_items` makes them: "context" and "choices", as many for each item.
+
+    Returns
+    -------
+    array, shape (items, choices)
+        In nats, at most 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for :func:`answers`.
+    """
+    pairs = [(i["context"].encode(), c.encode()) for i in items for c in i["choices"]]
+    nats = np.array([one.nats for one in answers(model, pairs, context)])
+    return nats.reshape(len(items), -1)
 
 
 def completions(

@@ -126,7 +126,7 @@ def difference(a, b, groups=None, *, paired: bool = True) -> Estimate:
     whose variance is var a + var b - 2 cov(a, b). Unpaired it is sqrt(se_a^2 + se_b^2), as if
     each model had drawn items of its own; the degrees of freedom are Welch's.
 
-    Source: Miller (2024), arXiv:2411.00640, Secs. 3 and 4; Welch (1947),
+    Source: Miller (2024), arXiv:2411.00640; Welch (1947),
     https://doi.org/10.1093/biomet/34.1-2.28.
 
     Parameters

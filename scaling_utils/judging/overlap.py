@@ -45,7 +45,7 @@ def seen_shares(items: Sequence[bytes], training: bytes, length: int = 32) -> np
             raise ValueError(f"{name} must not hold an empty text")
     if not items:
         raise ValueError("items must hold at least one text, got none")
-    known = np.unique(_hashes(training, length))
+    known = np.sort(_hashes(training, length))
     found = []
     for item in items:
         if len(item) < length:

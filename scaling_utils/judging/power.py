@@ -16,7 +16,7 @@ def items_needed(
     unpaired a(1-a) + b(1-b), and n items *each*; paired ``disagree`` - (b - a)^2, where
     ``disagree`` is the share of items that exactly one of the two has right.
 
-    Source: Miller (2024), arXiv:2411.00640, Sec. 5; the normal approximation for the sample size.
+    Source: Miller (2024), arXiv:2411.00640; the normal approximation for the sample size.
 
     Parameters
     ----------

@@ -143,7 +143,9 @@ def _places(
     return found
 
 
-def write_suite(folder: str | Path, items: Sequence[Mapping]) -> list[str]:
+def write_suite(
+    folder: str | Path, items: Sequence[Mapping], cache: str | Path | None = None
+) -> list[str]:
     """Write the items and the tasks that ask for them into a folder.
 
     ``lm_eval.tasks.TaskManager(include_path=folder)`` finds them. ``book_cloze`` is multiple
@@ -155,6 +157,8 @@ def write_suite(folder: str | Path, items: Sequence[Mapping]) -> list[str]:
         Made if it is not there.
     items : sequence of mapping
         As :func:`cloze_items` makes them.
+    cache : path, optional
+        Where the harness may keep what it makes of the items; without it, where it likes.
 
     Returns
     -------
@@ -174,5 +178,7 @@ def write_suite(folder: str | Path, items: Sequence[Mapping]) -> list[str]:
     lines.write_text("".join(json.dumps(dict(item)) + "\n" for item in items), encoding="utf-8")
     for name, body in _TASKS.items():
         head = _HEAD.format(name=name, items=json.dumps(str(lines.resolve())))
+        kept = "" if cache is None else f"  cache_dir: {json.dumps(str(cache))}\n"
+        head = head.replace("test_split:", f"{kept}test_split:")  # inside dataset_kwargs
         (folder / f"{name}.yaml").write_text(head + body + _TAIL, encoding="utf-8")
     return list(_TASKS)
