@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -76,7 +78,8 @@ def run_harness(model, items: Sequence[Mapping], context: int) -> Report:
 
         loglikelihood_rolling = generate_until
 
-    with tempfile.TemporaryDirectory() as folder:
+    # It draws bars of progress on stderr, which a stored output would keep.
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
         name = write_suite(folder, items, cache=f"{folder}/cache")[0]
         manager = TaskManager(include_path=folder, include_defaults=False)
         made = simple_evaluate(Asked(), tasks=[name], task_manager=manager, bootstrap_iters=10)
