@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -138,3 +139,10 @@ def test_the_harness_scores_the_suite_as_we_do(stream):
     assert {0.5, 0.25} & set(shared)  # there are ties
     np.testing.assert_array_equal(first[shared == 1], 1)
     np.testing.assert_array_equal(first[shared == 0], 0)
+
+
+def test_without_the_harness_its_package_is_named(stream, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lm_eval", None)
+    items = judging.cloze_items(stream, 1, context=40)
+    with pytest.raises(ModuleNotFoundError, match="run_harness needs lm_eval: pip install"):
+        judging.run_harness(Bigram(), items, 64)
