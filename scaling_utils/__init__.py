@@ -15,6 +15,7 @@ A room imports only from the floors below its own:
 - ``corpora``, ``models``, ``training``: texts and sources; what is trained; the loop
 - ``tasks``: what a model learns on, and how it is measured
 - ``distributed``: several processes from a notebook cell, and what they say to each other
+- ``judging``: scores of models, with their uncertainty
 - ``studies``, ``sweeps``: reading recorded runs; the engine that makes them
 - ``experiments``: what several studies run
 - ``notebook``, ``cli``: claims, tables and figures of a chapter; the command line
@@ -38,6 +39,7 @@ _ROOMS = (
     "training",
     "tasks",
     "distributed",
+    "judging",
     "studies",
     "sweeps",
     "experiments",

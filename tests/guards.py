@@ -24,7 +24,7 @@ LARGEST_FILE = 1.5e6  # bytes: a chapter opens quickly in Colab and on GitHub
 LONGEST_RUN = 60.0  # seconds on two CPU cores
 SHORTEST_ALT = 30  # characters
 FEWEST_CLAIMS = 3
-SKIPPABLE_TAGS = {"gpu", "needs-data", "needs-peft"}
+SKIPPABLE_TAGS = {"gpu", "needs-data", "needs-lm-eval", "needs-peft"}
 NO_GPU_YET = "**No GPU result is recorded yet**"
 REFUSED_TAGS = {"skip", "skip-execution", "raises-exception"}
 

@@ -3,12 +3,13 @@
 nbval runs each code cell of each notebook. The outputs of the cells that start with
 ``# NBVAL_CHECK_OUTPUT`` are then compared with the stored ones, numbers as numbers (see
 tools/outputs.py); of every other cell the claims and the outcomes of registered predictions are.
-Three tags say what a machine may lack:
+Four tags say what a machine may lack:
 
 - ``gpu``: skipped, with the reason, where torch sees no GPU. ``REQUIRE_GPU=1`` makes a
   missing GPU a failure instead.
 - ``needs-data``: skipped, with the reason, where the published run tables cannot be read.
 - ``needs-peft``: skipped, with the reason, where the package peft is not installed.
+- ``needs-lm-eval``: the same for lm-eval, the harness.
 
 After the run the cells that were skipped are compared with the tags in the files. A cell
 that was skipped without need, or run although its tag forbids it, fails the run.
@@ -71,6 +72,13 @@ def missing_peft() -> str | None:
     return None if found else "peft is not installed: pip install 'scaling-utils[lora]'"
 
 
+@functools.cache
+def missing_harness() -> str | None:
+    """Return why tasks cannot be run through lm-eval, or None where it is installed."""
+    found = importlib.util.find_spec("lm_eval")
+    return None if found else "lm-eval is not installed: pip install 'scaling-utils[evaluation]'"
+
+
 def gpu_required() -> bool:
     """Tell whether a missing GPU is a failure rather than a reason to skip."""
     return os.environ.get("REQUIRE_GPU", "") not in ("", "0")
@@ -91,6 +99,8 @@ class Cell:
             return f"needs the run tables: {missing_data(self.tables)}"
         if "needs-peft" in self.tags and missing_peft():
             return f"needs peft: {missing_peft()}"
+        if "needs-lm-eval" in self.tags and missing_harness():
+            return f"needs the harness: {missing_harness()}"
         return None
 
 
@@ -218,6 +228,7 @@ class SkipCheck:
         skipped = {node for node, outcome in self.outcomes.items() if outcome == "skipped"}
         parts = [f"{len(self.outcomes)} cells, {len(skipped)} skipped"]
         kinds = {"gpu": "GPU cells", "needs-data": "data cells", "needs-peft": "peft cells"}
+        kinds["needs-lm-eval"] = "harness cells"
         for tag, words in kinds.items():
             tagged = {node for node in self.outcomes if tag in find_cell(node, self.root).tags}
             parts.append(f"{words}: {len(tagged & skipped)} of {len(tagged)} skipped")

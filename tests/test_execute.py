@@ -167,9 +167,10 @@ def test_a_cell_that_needs_tables_is_kept_where_they_cannot_be_had(monkeypatch, 
     assert execute.missing_means(new_notebook(cells=cells)) == {"needs-data"}
 
 
-def test_a_cell_that_compares_with_peft_is_kept_where_it_is_not_installed(monkeypatch):
-    book = new_notebook(cells=[tagged("import peft", "needs-peft")])
-    for found, missing in ((None, {"needs-peft"}), (True, set())):
+@pytest.mark.parametrize("tag", ["needs-peft", "needs-lm-eval"])
+def test_a_cell_that_needs_a_package_is_kept_where_it_is_not_installed(monkeypatch, tag):
+    book = new_notebook(cells=[tagged("1", tag)])
+    for found, missing in ((None, {tag}), (True, set())):
         monkeypatch.setattr("importlib.util.find_spec", lambda name, found=found: found)
         assert execute.missing_means(book) == missing
 

@@ -61,6 +61,7 @@ ALLOWED = {
     "scaling_utils.memory": set(),
     "scaling_utils.corpora": {"scipy"},
     "scaling_utils.distributed": set(),
+    "scaling_utils.judging": set(),
     "scaling_utils.units": set(),
     "scaling_utils.studies": set(),
     "scaling_utils.sweeps": set(),

@@ -194,17 +194,26 @@ def test_a_table_that_is_missing_stops_only_the_cells_from_it_on(monkeypatch, tm
     assert [reason is None for reason in reasons] == [True, True, False, False]
 
 
-def test_cells_that_compare_with_peft_are_skipped_without_it_and_counted(monkeypatch, tmp_path):
-    cells = [new_code_cell("1"), new_code_cell("import peft", metadata={"tags": ["needs-peft"]})]
+@pytest.mark.parametrize(
+    ("tag", "asks", "words"),
+    [
+        ("needs-peft", "missing_peft", "peft cells"),
+        ("needs-lm-eval", "missing_harness", "harness cells"),
+    ],
+)
+def test_cells_that_need_a_package_are_skipped_without_it_and_counted(
+    monkeypatch, tmp_path, tag, asks, words
+):
+    cells = [new_code_cell("1"), new_code_cell("1", metadata={"tags": [tag]})]
     nbformat.write(new_notebook(cells=cells), tmp_path / "a.ipynb")
     outcome = {"a.ipynb::Cell 0": "passed", "a.ipynb::Cell 1": "skipped"}
     for reason, wrong in (("not here", 0), (None, 1)):
-        monkeypatch.setattr(notebook_cells, "missing_peft", lambda reason=reason: reason)
+        monkeypatch.setattr(notebook_cells, asks, lambda reason=reason: reason)
         assert len(notebook_cells.wrong_skips(outcome, tmp_path)) == wrong
     check = notebook_cells.SkipCheck(tmp_path)
     check.outcomes = outcome
     assert "2 cells, 1 skipped" in check.summary()
-    assert "peft cells: 1 of 1 skipped" in check.summary()
+    assert f"{words}: 1 of 1 skipped" in check.summary()
 
 
 @pytest.mark.parametrize(("outcome", "status"), [("skipped", 1), ("passed", 0)])

@@ -9,7 +9,8 @@ go the time and memory it took (into the cell tagged `runs-on`), the box *In sho
 tagged `in-short`) and digests of the outputs and
 of what they depend on, which `tools/freshness.py` compares later. Cells tagged `gpu` keep their
 stored outputs on a machine without a GPU, cells tagged `needs-data` keep theirs where the published
-run tables are not at hand, and cells tagged `needs-peft` where that package is not installed.
+run tables are not at hand, and cells tagged `needs-peft` or `needs-lm-eval` where that package is
+not installed.
 """
 
 from __future__ import annotations
@@ -75,8 +76,9 @@ def missing_means(notebook) -> set[str]:
     code = "\n".join(cell.source for cell in code_cells(notebook))
     if "needs-data" in asked and not has_tables(code):
         missing.add("needs-data")
-    if "needs-peft" in asked and importlib.util.find_spec("peft") is None:
-        missing.add("needs-peft")
+    for tag, package in (("needs-peft", "peft"), ("needs-lm-eval", "lm_eval")):
+        if tag in asked and importlib.util.find_spec(package) is None:
+            missing.add(tag)
     return missing
 
 
