@@ -168,7 +168,7 @@ def test_the_record_holds_what_was_registered():
         for arm in arms:
             for size in sizes if arm in ("even", "zipf", "two layers") else sizes[-1:]:
                 here = [r for r in scored if (r["task"], r["arm"], r["size"]) == (task, arm, size)]
-                seeds = record.SCORED[: record.FEWER.get(arm)]
+                seeds = record.seeds_of(arm, size)
                 assert sorted(row["seed"] for row in here) == seeds, (arm, size)
                 tried = {}
                 for row in rows:

@@ -31,6 +31,7 @@ RATES = {"dictionary": (0.015, 0.03, 0.06), "recall": (0.0015, 0.003, 0.006)}
 STEPS = {"dictionary": 600, "recall": 800}
 TUNING = [100, 101]
 SCORED = list(range(20))
+WIDEST = 10  # seeds of the whole network at the largest width, see "Afterwards"
 FEWER = {"zipf": 8, "one layer": 6, "one layer, given": 6, "no places": 6}  # seeds of these arms
 
 
@@ -90,6 +91,12 @@ def tuned(table: Table, arm: str, size: int, rates: Sequence[float], learn: Call
     return max(means, key=means.get)
 
 
+def seeds_of(arm: str, size: int) -> list[int]:
+    """Return the seeds of the scored runs of an arm at a size."""
+    widest = (arm, size) == ("two layers", WIDTHS[-1])
+    return SCORED[: WIDEST if widest else FEWER.get(arm)]
+
+
 def record_dictionary(table: Table, sizes: Sequence[int], steps: int) -> None:
     """Record what is missing of both dictionaries."""
     for arm, task in WORDS.items():
@@ -99,7 +106,7 @@ def record_dictionary(table: Table, sizes: Sequence[int], steps: int) -> None:
                 return dictionary.learn(task, size, rate, seeds, steps)
 
             rate = tuned(table, arm, size, RATES["dictionary"], learn)
-            seeds = SCORED[: FEWER.get(arm)]
+            seeds = seeds_of(arm, size)
             table.group("scored", arm, size, rate, lambda go=learn, r=rate, s=seeds: go(r, s))
 
 
@@ -113,7 +120,7 @@ def record_recall(table: Table, sizes: Sequence[int], steps: int) -> None:
                 return recall.learn(arm, size, rate, seeds, steps)
 
             rate = tuned(table, arm.name, size, RATES["recall"], learn)
-            seeds = SCORED[: FEWER.get(arm.name)]
+            seeds = seeds_of(arm.name, size)
             table.group("scored", arm.name, size, rate, lambda go=learn, r=rate, s=seeds: go(r, s))
 
 
