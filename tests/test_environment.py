@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from install import TORCH_VERSION
-from lock import EXTRAS
+from lock import EXTRAS, NOT_LOCKED
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.version import Version
@@ -64,7 +64,7 @@ def test_the_lock_satisfies_every_requirement(extra):
 def test_the_lock_covers_every_extra_that_is_not_part_of_another():
     nested = {e for extra in EXTRAS for r in PROJECT["optional-dependencies"][extra]
               if Requirement(r).name == PROJECT["name"] for e in Requirement(r).extras}  # fmt: skip
-    assert set(EXTRAS) | nested == set(PROJECT["optional-dependencies"])
+    assert {*EXTRAS, *nested, *NOT_LOCKED} == set(PROJECT["optional-dependencies"])
 
 
 def test_the_lock_names_no_host_and_nothing_for_cuda():

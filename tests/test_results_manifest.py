@@ -60,6 +60,9 @@ def test_it_lists_every_study_with_the_numbers_of_its_rows(stored):
         "staged_training": "record.py",
         "pretrained": "record.py",
         "lora": "record.py",
+        "recall": "record.py",
+        "mixture": "record.py",
+        "emergence": "record.py",
     }
     assert {folder.name for folder in others} == set(scripts)
     for folder in others:
