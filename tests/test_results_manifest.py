@@ -56,6 +56,7 @@ def test_it_lists_every_study_with_the_numbers_of_its_rows(stored):
     scripts = {
         "depth_budget": "experiment.py",
         "shape_budget": "experiment.py",
+        "recall": "record.py",
         "staged_training": "record.py",
     }
     assert {folder.name for folder in others} == set(scripts)
