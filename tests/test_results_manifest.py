@@ -57,6 +57,7 @@ def test_it_lists_every_study_with_the_numbers_of_its_rows(stored):
         "depth_budget": "experiment.py",
         "shape_budget": "experiment.py",
         "staged_training": "record.py",
+        "mixture": "record.py",
     }
     assert {folder.name for folder in others} == set(scripts)
     for folder in others:
