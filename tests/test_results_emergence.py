@@ -110,6 +110,19 @@ def test_the_chapter_shows_the_tasks_and_metrics_that_ran(chapter):
     torch.testing.assert_close(shown["dealt"], found["shuffled"])
 
 
+def test_the_chapter_takes_the_mean_of_the_probabilities_and_not_of_their_logarithms(chapter):
+    tokens, values = chapter["TEST"]
+
+    def sure_of_half(sequences, without=None):
+        logits = torch.zeros(*values.shape, chapter["VOCAB"])
+        half = torch.arange(values.shape[1]) < values.shape[1] // 2
+        rows = torch.nn.functional.one_hot(values, chapter["VOCAB"]) * 100.0
+        return torch.where(half[:, None], rows, logits)
+
+    by_hand = (1 + 1 / chapter["VOCAB"]) / 2  # the geometric mean would be 0.18
+    assert chapter["right_value"](sure_of_half).tolist() == pytest.approx([by_hand] * len(tokens))
+
+
 def test_questions_with_shares_of_their_own(chapter):
     together = chapter["together"]
     assert together(0.9, 2, 1e9) == pytest.approx(0.81)  # independent: a^k

@@ -46,6 +46,7 @@ EXPLORED = (
     Arm("top 1 of 8, narrow", Experts(count=8, active=1, d_expert=64)),
     Arm("top 1 of 8, narrower", Experts(count=8, active=1, d_expert=32)),
     Arm("narrowest", 16),
+    Arm("top 1 of 8, narrowest", Experts(count=8, active=1, d_expert=16)),
 )
 RATES = (0.005, 0.01, 0.02, 0.04)
 SEEDS = {"tuning": (100,), "scored": (0, 1, 2, 3)}

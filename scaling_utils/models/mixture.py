@@ -124,7 +124,7 @@ class Mixture(nn.Module):
     A token goes to the k experts of the highest score, the softmax of a linear map. The outputs are
     added with the scores as weights, divided by their sum if ``normalise``. A ``bias`` of each
     expert, which ``rebalance`` moves, is added to the scores for the choice alone, never to the
-    weights (Wang et al. 2024, arXiv:2408.15664, Sec. 2). Shared experts are one ``FeedForward``.
+    weights (Wang et al. 2024, arXiv:2408.15664, Sec. 3). Shared experts are one ``FeedForward``.
 
     Parameters
     ----------
