@@ -158,3 +158,26 @@ def test_the_design_effect_of_documents_is_what_drawn_documents_show():
     rng = np.random.default_rng(3)
     means = 0.2**0.5 * rng.normal(size=(20000, 1)) + 0.8**0.5 * rng.normal(size=(20000, 10))
     assert 10 * means.mean(1).var() == pytest.approx(judging.design_effect(10, 0.2), rel=0.05)
+
+
+def test_truth_values_are_scores():
+    right, other = np.array([True, False, True, True]), [False, False, True, True]
+    assert judging.mean(right) == judging.mean([1, 0, 1, 1])
+    assert judging.difference(right, other) == judging.difference([1, 0, 1, 1], [0, 0, 1, 1])
+    assert judging.bootstrap_mean(right) == judging.bootstrap_mean([1, 0, 1, 1])
+
+
+@pytest.mark.parametrize("estimate", [judging.mean, judging.bootstrap_mean])
+def test_one_document_has_no_error_and_the_message_says_so(estimate):
+    with pytest.raises(ValueError, match="groups must hold at least two independent units, got 1"):
+        estimate([1, 0, 1], ["one", "one", "one"])
+    with pytest.raises(ValueError, match="values must hold at least two independent units, got 1"):
+        estimate([1])
+
+
+def test_a_power_below_that_of_no_items_is_refused():
+    # Without items the interval lies beyond zero on the right side in (1 - level) / 2 of all.
+    with pytest.raises(ValueError, match=r"power must be above 0.025 and below 1, got 0.001"):
+        judging.items_needed(0.6, 0.7, power=0.001)
+    with pytest.raises(ValueError, match=r"items must be a whole number, got 10\.5"):
+        judging.power_of(10.5, 0.6, 0.7)

@@ -146,3 +146,26 @@ def test_without_the_harness_its_package_is_named(stream, monkeypatch):
     items = judging.cloze_items(stream, 1, context=40)
     with pytest.raises(ModuleNotFoundError, match="run_harness needs lm_eval: pip install"):
         judging.run_harness(Bigram(), items, 64)
+
+
+def test_items_with_different_numbers_of_choices_are_refused():
+    # Two and four choices fill a table of two by three, each in a wrong place.
+    items = [{"context": "a", "choices": ["b", "c"]}, {"context": "a", "choices": [*"bcde"]}]
+    with pytest.raises(ValueError, match=r"one number of choices, got \[2, 4\]"):
+        judging.choice_nats(torch.nn.Identity(), items, 8)
+    with pytest.raises(ValueError, match="one number of choices, got no items"):
+        judging.choice_nats(torch.nn.Identity(), [], 8)
+
+
+def test_texts_to_go_on_with_are_bytes():
+    with pytest.raises(TypeError, match="contexts must be bytes, got 'abc'"):
+        judging.completions(torch.nn.Identity(), ["abc"], 8, 4)
+    with pytest.raises(TypeError, match="until must be bytes, got 'x'"):
+        judging.completions(torch.nn.Identity(), [b"abc"], 8, 4, until="x")
+
+
+def test_a_suite_of_items_that_come_one_by_one_is_whole(tmp_path):
+    judging.write_suite(tmp_path, iter([{"right": 0}, {"right": 1}]))
+    assert len((tmp_path / "items.jsonl").read_text().splitlines()) == 2
+    with pytest.raises(ValueError, match="at least one item"):
+        judging.write_suite(tmp_path, iter([]))

@@ -136,3 +136,33 @@ def test_one_edit_every_window_hides_an_item():
     item[31::32] = b"." * len(item[31::32])
     assert judging.seen_shares([bytes(item)], training, 32).tolist() == [0]
     assert judging.seen_shares([bytes(item)], training, 16)[0] > 0.4
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ("ab", "said must hold one text per item, got a single 'ab'"),
+        (["a", None], "said must hold text, got None at index 1"),
+        ([b"a", "b"], "said must hold text, got b'a' at index 0"),
+    ],
+)
+def test_an_answer_that_is_no_text_is_refused(said, message):
+    with pytest.raises(TypeError, match=message):
+        judging.exact_match(said, ["a", "b"])
+    assert judging.exact_match(iter(["a", "c"]), ["a", "b"]).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("bad", [[[-1, -2], [-1]], [["x", "y"]], iter([[-1, -2]])])
+def test_what_is_no_table_of_choices_is_named(bad):
+    with pytest.raises(TypeError, match="log_probabilities must be numbers of shape"):
+        judging.chosen_right(bad, [0])
+
+
+def test_tokens_end_at_whole_bytes():
+    with pytest.raises(ValueError, match="ends must be whole numbers of bytes"):
+        judging.join([1, 1], [0.5, 1.5], 1)
+
+
+def test_texts_that_come_one_by_one_are_all_searched():
+    found = judging.seen_shares(iter([b"abcd", b"wxyz"]), b"abcdef", 4)
+    assert found.tolist() == [1, 0]

@@ -52,7 +52,7 @@ def answers(
     """
     import torch
 
-    context, batch = whole("context", context), whole("batch", batch)
+    context, batch, pairs = whole("context", context), whole("batch", batch), list(pairs)
     for before, answer in pairs:
         if not (isinstance(before, bytes) and isinstance(answer, bytes)):
             raise TypeError("pairs must hold bytes, got " + repr((before, answer))[:60])
@@ -103,11 +103,15 @@ def choice_nats(model, items: Sequence[Mapping], context: int) -> np.ndarray:
     Raises
     ------
     TypeError, ValueError
-        As for :func:`answers`.
+        As for :func:`answers`, or if there are no items, or one has more choices than another.
     """
+    items = list(items)
+    counts = sorted({len(item["choices"]) for item in items})
+    if len(counts) != 1:
+        raise ValueError(f"items must have one number of choices, got {counts or 'no items'}")
     pairs = [(i["context"].encode(), c.encode()) for i in items for c in i["choices"]]
     nats = np.array([one.nats for one in answers(model, pairs, context)])
-    return nats.reshape(len(items), -1)
+    return nats.reshape(len(items), counts[0])
 
 
 def completions(
@@ -133,11 +137,14 @@ def completions(
     Raises
     ------
     TypeError, ValueError
-        If a context is empty, or a number is out of range.
+        If a context is no bytes or empty, or a number is out of range.
     """
     import torch
 
-    context, size = whole("context", context), whole("size", size)
+    context, size, contexts = whole("context", context), whole("size", size), list(contexts)
+    for name, text in [("until", until), *(("contexts", text) for text in contexts)]:
+        if not isinstance(text, bytes):
+            raise TypeError(f"{name} must be bytes, got {text!r:.40}")
     if not contexts or not all(contexts):
         raise ValueError("contexts must hold texts of one byte or more")
     texts = [bytearray(text[-context:]) for text in contexts]

@@ -90,6 +90,8 @@ def join(nats, ends, start: int) -> Join:
     starts = [0.0, *ends[:-1]]
     if any(end <= begin for begin, end in zip(starts, ends, strict=True)):
         raise ValueError(f"ends must rise strictly from above 0, got {ends.tolist()}")
+    if (ends != ends.astype(int)).any():
+        raise ValueError(f"ends must be whole numbers of bytes, got {ends.tolist()}")
     if start >= ends[-1]:
         raise ValueError(f"start must be below the last end {ends[-1]:g}, got {start}")
     inside = sum(cost for cost, begin in zip(nats, starts, strict=True) if begin >= start)

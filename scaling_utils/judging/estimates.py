@@ -58,7 +58,20 @@ class Estimate:
     def p_value(self, null: float = 0.0) -> float:
         """Return the two-sided p-value of Student's test that the mean is ``null``.
 
-        Without any spread it is 1 at the null and 0 elsewhere.
+        Parameters
+        ----------
+        null : float
+            In the unit of ``value``.
+
+        Returns
+        -------
+        float
+            Without any spread 1 at the null and 0 elsewhere.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``null`` is no finite number.
         """
         from scipy import stats
 
@@ -68,13 +81,30 @@ class Estimate:
         return float(2 * stats.t.sf(off / self.se, self.units - 1))
 
 
+def scores(name: str, value) -> np.ndarray:
+    """Return scores of items as floats; truth values (``answer == wanted``) are 1 and 0."""
+    try:
+        truth = np.asarray(value).dtype == bool
+    except (TypeError, ValueError, RuntimeError):  # the check below says what is wrong with it
+        truth = False
+    return finite_array(name, np.asanyarray(value).astype(float) if truth else value, ndim=1)
+
+
 def unit_sums(values: np.ndarray, groups) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sum of the values and the number of items of each unit, shape (units,) each."""
+    """Return the sum of the values and the number of items of each unit, shape (units,) each.
+
+    An error can be computed from two units on; fewer are refused.
+    """
     if groups is None:
-        return values, np.ones(len(values))
-    names = labels("groups", groups, len(values))
-    places = np.unique(names, return_inverse=True)[1]
-    return np.bincount(places, values), np.bincount(places).astype(float)
+        sums, sizes = values, np.ones(len(values))
+    else:
+        names = labels("groups", groups, len(values))
+        places = np.unique(names, return_inverse=True)[1]
+        sums, sizes = np.bincount(places, values), np.bincount(places).astype(float)
+    if len(sums) < 2:
+        what = "values" if groups is None else "groups"
+        raise ValueError(f"{what} must hold at least two independent units, got {len(sums)}")
+    return sums, sizes
 
 
 def mean(values, groups=None) -> Estimate:
@@ -85,8 +115,8 @@ def mean(values, groups=None) -> Estimate:
 
         value = sum_g S_g / n,   se^2 = G / (G - 1) * sum_g (S_g - value * n_g)^2 / n^2.
 
-    For units of one item this is the usual s / sqrt(n). With fewer than about 30 units it is
-    rough, and its intervals are too short.
+    For units of one item this is the usual s / sqrt(n). With few units it is rough, and the more
+    so the more their sizes differ: intervals are then too short.
 
     Source: Liang and Zeger (1986), https://doi.org/10.1093/biomet/73.1.13, for a regression on a
     constant, with the factor G / (G - 1); Miller (2024), arXiv:2411.00640, for evaluations.
@@ -94,7 +124,7 @@ def mean(values, groups=None) -> Estimate:
     Parameters
     ----------
     values : array, shape (items,)
-        Scores of the items: 0 or 1, losses, ...
+        Scores of the items: 0 or 1, truth values, losses, ...
     groups : array, shape (items,), optional
         The document of each item, as numbers or text. Without it each item is a unit.
 
@@ -107,11 +137,8 @@ def mean(values, groups=None) -> Estimate:
     TypeError, ValueError
         If a value is not finite, the shapes do not fit, or there are fewer than two units.
     """
-    values = finite_array("values", values, ndim=1)
+    values = scores("values", values)
     sums, sizes = unit_sums(values, groups)
-    if len(sums) < 2:
-        what = "values" if groups is None else "groups"
-        raise ValueError(f"{what} must hold at least two independent units, got {len(sums)}")
     value = sums.sum() / sizes.sum()
     off = np.square(sums - value * sizes).sum()
     se = np.sqrt(len(sums) / (len(sums) - 1) * off) / sizes.sum()
@@ -149,7 +176,7 @@ def difference(a, b, groups=None, *, paired: bool = True) -> Estimate:
     TypeError, ValueError
         If a score is not finite, or the shapes do not fit.
     """
-    a, b = finite_array("a", a, ndim=1), finite_array("b", b, ndim=1)
+    a, b = scores("a", a), scores("b", b)
     if (paired or groups is not None) and len(a) != len(b):
         raise ValueError(
             f"a and b must have one score per item, got {len(a)} and {len(b)}; "

@@ -57,6 +57,7 @@ def run_harness(model, items: Sequence[Mapping], context: int) -> Report:
     """
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     try:
         from lm_eval import simple_evaluate
         from lm_eval.api.model import LM

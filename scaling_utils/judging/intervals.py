@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from scaling_utils._check import finite_array, member, number, same_length, whole
-from scaling_utils.judging.estimates import unit_sums
+from scaling_utils._check import member, number, same_length, whole
+from scaling_utils.judging.estimates import scores, unit_sums
 
 METHODS = ("percentile", "basic", "BCa")
 
@@ -87,13 +87,11 @@ def bootstrap_mean(
     """
     from scipy import stats
 
-    values = finite_array("values", values, ndim=1)
+    values = scores("values", values)
     level = number("level", level, above=0, below=1)
     member("method", method, METHODS)
     draws, seed = whole("draws", draws, at_least=100), whole("seed", seed, at_least=0)
     sums, sizes = unit_sums(values, groups)
-    if len(sums) < 2:
-        raise ValueError(f"there must be at least two independent units, got {len(sums)}")
     value = float(sums.sum() / sizes.sum())
     if np.allclose(sums, value * sizes, rtol=0, atol=1e-12 * max(1.0, abs(value))):
         return value, value
@@ -147,8 +145,7 @@ def mcnemar(a, b) -> float:
 
 def _right(name: str, value) -> np.ndarray:
     """Return scores that are 0 or 1; truth values are taken as such."""
-    array = np.asarray(value)
-    array = finite_array(name, array.astype(float) if array.dtype == bool else array, ndim=1)
+    array = scores(name, value)
     bad = (array != 0) & (array != 1)
     if bad.any():
         raise ValueError(f"{name} must be 0 or 1 (wrong or right), got {array[bad][0]:g}")

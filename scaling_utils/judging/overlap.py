@@ -38,6 +38,7 @@ def seen_shares(items: Sequence[bytes], training: bytes, length: int = 32) -> np
         If a text is no bytes or empty, or the length is out of range.
     """
     length = whole("length", length)
+    items = items if isinstance(items, bytes) else list(items)  # they are read twice
     for name, text in [("training", training), *(("items", item) for item in items)]:
         if not isinstance(text, bytes):
             raise TypeError(f"{name} must be bytes, got {type(text).__name__}")

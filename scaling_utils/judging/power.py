@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from scaling_utils._check import number
+from scaling_utils._check import number, whole
 
 
 def items_needed(
@@ -25,7 +25,8 @@ def items_needed(
     disagree : float, optional
         Share of items that exactly one model has right. Without it: unpaired.
     power : float
-        Chance to find the difference, above 0 and below 1.
+        Chance to find the difference, below 1 and above what no item at all would give,
+        (1 - ``level``) / 2.
     level : float
         Of the interval that must leave out zero, above 0 and below 1.
 
@@ -40,8 +41,9 @@ def items_needed(
         accuracies can disagree on such a share.
     """
     variance, gap = _variance(a, b, disagree)
-    power = number("power", power, above=0, below=1)
-    return math.ceil((_normal(0.5 + _level(level) / 2) + _normal(power)) ** 2 * variance / gap**2)
+    beyond = 0.5 + _level(level) / 2
+    power = number("power", power, above=1 - beyond, below=1)  # the square would hide a sign
+    return math.ceil((_normal(beyond) + _normal(power)) ** 2 * variance / gap**2)
 
 
 def power_of(
@@ -69,7 +71,7 @@ def power_of(
     from scipy import stats
 
     variance, gap = _variance(a, b, disagree)
-    items = number("items", items, at_least=1)
+    items = whole("items", items)
     if variance == 0:
         return 1.0
     return float(stats.norm.cdf(gap * (items / variance) ** 0.5 - _normal(0.5 + _level(level) / 2)))

@@ -18,6 +18,14 @@ def plain_words(text: str) -> str:
 
     Source: the normalisation of SQuAD's official script, Rajpurkar et al. (2016),
     arXiv:1606.05250, Sec. 6.1, after Unicode's NFC.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
     """
     text = unicodedata.normalize("NFC", text).lower()
     words = "".join(c for c in text if c not in string.punctuation).split()
@@ -42,15 +50,29 @@ def exact_match(
 
     Raises
     ------
+    TypeError
+        If ``said`` or ``wanted`` is one text instead of many, or holds what is no text: a missing
+        answer is not equal to anything, so say "" for it.
     ValueError
         If the lengths differ, or there are no items.
     """
+    said, wanted = _texts("said", said), _texts("wanted", wanted)
     if len(said) != len(wanted) or len(said) == 0:
         raise ValueError(
             f"said and wanted must have one text per item, got {len(said)} and {len(wanted)}"
         )
     same = normalise or (lambda text: text)
     return np.array([float(same(a) == same(b)) for a, b in zip(said, wanted, strict=True)])
+
+
+def _texts(name: str, value) -> list[str]:
+    if isinstance(value, (str, bytes)):
+        raise TypeError(f"{name} must hold one text per item, got a single {value!r:.40}")
+    texts = list(value)
+    for at, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(f"{name} must hold text, got {text!r:.40} at index {at}")
+    return texts
 
 
 def chosen_right(log_probabilities, right, lengths=None) -> np.ndarray:
@@ -80,7 +102,13 @@ def chosen_right(log_probabilities, right, lengths=None) -> np.ndarray:
     TypeError, ValueError
         If shapes do not fit, a place or a length is out of range, or a score is NaN or above 0.
     """
-    scores = np.array(log_probabilities, dtype=float)
+    try:
+        scores = np.array(log_probabilities, dtype=float)
+    except (TypeError, ValueError):
+        raise TypeError(
+            "log_probabilities must be numbers of shape (items, choices), as many choices for "
+            f"each item, got {log_probabilities!r:.60}"
+        ) from None
     if scores.ndim != 2 or scores.shape[1] < 2 or len(scores) == 0:
         raise ValueError(
             f"log_probabilities must have shape (items, 2 or more choices), got {scores.shape}"

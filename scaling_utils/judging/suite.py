@@ -170,6 +170,7 @@ def write_suite(
     ValueError
         If there are no items.
     """
+    items = list(items)
     if not items:
         raise ValueError("items must hold at least one item, got none")
     folder = Path(folder)
