@@ -210,7 +210,8 @@ def main() -> int:
     print("[2/4] Packages from requirements.lock", flush=True)
     if not env.get_uv():
         print("  uv could not be had; pip does the same in some minutes", flush=True)
-    if not env.install(["-r", str(LOCK)], show=True):
+    # The lock is complete but for PyTorch, which some of its packages would bring with CUDA.
+    if not env.install(["--no-deps", "-r", str(LOCK)], show=True):
         return 1
     print(f"[3/4] PyTorch {TORCH_VERSION}", flush=True)
     provide_torch(env, args.torch)
