@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from install import (
+    LOCK,
     TORCH_VERSION,
     Environment,
     choose_build,
     install_torch,
+    main,
     run_quietly,
     satisfies,
     torch_routes,
@@ -148,6 +150,24 @@ def test_pip_does_the_work_where_uv_cannot_be_had(tmp_path):
     env = Environment(tmp_path / "env", run=answering(1))
     assert not env.get_uv()
     assert env.installer() == [str(env.python), "-m", "pip", "install"]
+
+
+def test_the_lock_brings_nothing_that_it_does_not_name(monkeypatch):
+    """Some of its packages need PyTorch, and would bring the build for CUDA."""
+    installed = []
+
+    class Recorded(Environment):
+        def __init__(self, folder):
+            super().__init__(folder, run=answering(0, f"{TORCH_VERSION}\n"))
+
+        def install(self, options, *, show=False):
+            installed.append(list(options))
+            return True
+
+    monkeypatch.setattr("install.Environment", Recorded)
+    monkeypatch.setattr("sys.argv", ["install.py"])
+    assert main() == 0
+    assert [options[:2] for options in installed if str(LOCK) in options] == [["--no-deps", "-r"]]
 
 
 def test_the_installer_needs_only_the_standard_library():
