@@ -6,6 +6,7 @@ that a failure.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import shutil
@@ -144,7 +145,8 @@ class CompressingHandler(SimpleHTTPRequestHandler):
             self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content)
+        with contextlib.suppress(BrokenPipeError):  # a page that is closed early hangs up
+            self.wfile.write(content)
 
     def log_message(self, *args):
         pass
