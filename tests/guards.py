@@ -14,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 from claims import CHECK, CLOCKS, disagreements
+from extras import SKIPPABLE
 from guards_alt import alt_numbers
 from guards_code import CODE_GUARDS, code_cells, tree
 from guards_text import STUDY_TEXT_GUARDS, TEXT_GUARDS, tags
@@ -24,7 +25,6 @@ LARGEST_FILE = 1.5e6  # bytes: a chapter opens quickly in Colab and on GitHub
 LONGEST_RUN = 60.0  # seconds on two CPU cores
 SHORTEST_ALT = 30  # characters
 FEWEST_CLAIMS = 3
-SKIPPABLE_TAGS = {"gpu", "needs-data", "needs-lm-eval", "needs-peft"}
 NO_GPU_YET = "**No GPU result is recorded yet**"
 REFUSED_TAGS = {"skip", "skip-execution", "raises-exception"}
 
@@ -110,7 +110,7 @@ def executed(book) -> list[str]:
         count = cell.execution_count
         if count is None and not _waits_for_its_first_gpu(book, cell):
             problems.append(f"cell {number} was never run")
-        elif tags(cell) & SKIPPABLE_TAGS:
+        elif tags(cell) & SKIPPABLE:
             most += 1
         else:
             if not 1 <= count - last <= most:

@@ -18,13 +18,13 @@ that was skipped without need, or run although its tag forbids it, fails the run
 from __future__ import annotations
 
 import functools
-import importlib.util
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import claims
+import extras
 import nbformat
 import outputs
 import pytest
@@ -65,20 +65,6 @@ def missing_data(names: frozenset[str]) -> str | None:
     return None
 
 
-@functools.cache
-def missing_peft() -> str | None:
-    """Return why the reference for adapters cannot be asked, or None where it is installed."""
-    found = importlib.util.find_spec("peft")
-    return None if found else "peft is not installed: pip install 'scaling-utils[lora]'"
-
-
-@functools.cache
-def missing_harness() -> str | None:
-    """Return why tasks cannot be run through lm-eval, or None where it is installed."""
-    found = importlib.util.find_spec("lm_eval")
-    return None if found else "lm-eval is not installed: pip install 'scaling-utils[evaluation]'"
-
-
 def gpu_required() -> bool:
     """Tell whether a missing GPU is a failure rather than a reason to skip."""
     return os.environ.get("REQUIRE_GPU", "") not in ("", "0")
@@ -97,10 +83,9 @@ class Cell:
             return f"needs a GPU: {missing_gpu()}"
         if "needs-data" in self.tags and missing_data(self.tables):
             return f"needs the run tables: {missing_data(self.tables)}"
-        if "needs-peft" in self.tags and missing_peft():
-            return f"needs peft: {missing_peft()}"
-        if "needs-lm-eval" in self.tags and missing_harness():
-            return f"needs the harness: {missing_harness()}"
+        for tag, package in extras.PACKAGES.items():
+            if tag in self.tags and (why := extras.missing(tag)):
+                return f"needs {package.role}: {why}"
         return None
 
 
@@ -227,8 +212,9 @@ class SkipCheck:
         """Count the cells, and of those with a tag the skipped ones."""
         skipped = {node for node, outcome in self.outcomes.items() if outcome == "skipped"}
         parts = [f"{len(self.outcomes)} cells, {len(skipped)} skipped"]
-        kinds = {"gpu": "GPU cells", "needs-data": "data cells", "needs-peft": "peft cells"}
-        kinds["needs-lm-eval"] = "harness cells"
+        kinds = {"gpu": "GPU cells", "needs-data": "data cells"}
+        for tag, package in extras.PACKAGES.items():
+            kinds[tag] = f"{package.role.removeprefix('the ')} cells"
         for tag, words in kinds.items():
             tagged = {node for node in self.outcomes if tag in find_cell(node, self.root).tags}
             parts.append(f"{words}: {len(tagged & skipped)} of {len(tagged)} skipped")

@@ -25,7 +25,15 @@ TESTS = (
     "guards_text.py",
     "test_chapters.py",
 )
-TOOLS = ("bookdata.py", "claims.py", "figures.py", "outputs.py", "printed.py", "verdicts.py")
+TOOLS = (
+    "bookdata.py",
+    "claims.py",
+    "extras.py",
+    "figures.py",
+    "outputs.py",
+    "printed.py",
+    "verdicts.py",
+)
 
 
 @pytest.fixture(scope="module")
@@ -195,20 +203,16 @@ def test_a_table_that_is_missing_stops_only_the_cells_from_it_on(monkeypatch, tm
 
 
 @pytest.mark.parametrize(
-    ("tag", "asks", "words"),
-    [
-        ("needs-peft", "missing_peft", "peft cells"),
-        ("needs-lm-eval", "missing_harness", "harness cells"),
-    ],
+    ("tag", "words"), [("needs-peft", "peft cells"), ("needs-lm-eval", "harness cells")]
 )
 def test_cells_that_need_a_package_are_skipped_without_it_and_counted(
-    monkeypatch, tmp_path, tag, asks, words
+    monkeypatch, tmp_path, tag, words
 ):
     cells = [new_code_cell("1"), new_code_cell("1", metadata={"tags": [tag]})]
     nbformat.write(new_notebook(cells=cells), tmp_path / "a.ipynb")
     outcome = {"a.ipynb::Cell 0": "passed", "a.ipynb::Cell 1": "skipped"}
     for reason, wrong in (("not here", 0), (None, 1)):
-        monkeypatch.setattr(notebook_cells, asks, lambda reason=reason: reason)
+        monkeypatch.setattr("extras.missing", lambda tag, reason=reason: reason)
         assert len(notebook_cells.wrong_skips(outcome, tmp_path)) == wrong
     check = notebook_cells.SkipCheck(tmp_path)
     check.outcomes = outcome

@@ -16,7 +16,6 @@ not installed.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import platform
 import sys
@@ -29,11 +28,11 @@ import nbformat
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import claims
+import extras
 import outputs
 from freshness import (
     KEY,
     ROOT,
-    SKIPPABLE,
     all_notebooks,
     code_cells,
     digests,
@@ -69,17 +68,16 @@ def has_tables(code: str) -> bool:
 
 def missing_means(notebook) -> set[str]:
     """Return the tags whose cells cannot run here."""
-    asked = {tag for cell in notebook.cells for tag in cell.metadata.get("tags", [])} & SKIPPABLE
+    asked = {
+        tag for cell in notebook.cells for tag in cell.metadata.get("tags", [])
+    } & extras.SKIPPABLE
     missing = set()
     if "gpu" in asked and not has_gpu():
         missing.add("gpu")
     code = "\n".join(cell.source for cell in code_cells(notebook))
     if "needs-data" in asked and not has_tables(code):
         missing.add("needs-data")
-    for tag, package in (("needs-peft", "peft"), ("needs-lm-eval", "lm_eval")):
-        if tag in asked and importlib.util.find_spec(package) is None:
-            missing.add(tag)
-    return missing
+    return missing | {tag for tag in asked & set(extras.PACKAGES) if extras.missing(tag)}
 
 
 def tidy(notebook) -> None:
@@ -129,7 +127,7 @@ def record(notebook, run: Run, missing: set[str], root: Path = ROOT) -> None:
     notebook.metadata[KEY] = stored
     for cell in code_cells(notebook):
         tags = set(cell.metadata.get("tags", []))
-        if tags & SKIPPABLE and not tags & missing:
+        if tags & extras.SKIPPABLE and not tags & missing:
             cell.metadata[KEY] = {"source": short_hash(cell.source)}
     for cell in notebook.cells:
         if "runs-on" in cell.metadata.get("tags", []):

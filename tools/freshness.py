@@ -29,13 +29,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import outputs
 from dependencies import Package, Reached
+from extras import SKIPPABLE
 from inputs import Inputs, is_added_row
 
 ROOT = Path(__file__).resolve().parent.parent
 NEVER_RUN = "it was never run by tools/execute.py"
 KEY = "scaling_utils"  # where a notebook's metadata holds the record of its last run
-# Tags of cells that not every machine can run.
-SKIPPABLE = {"gpu", "needs-data", "needs-lm-eval", "needs-peft"}
 
 
 def short_hash(text: str) -> str:
