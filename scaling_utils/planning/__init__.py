@@ -13,7 +13,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "answers": ("Answer", "Plan"),
         "defaults": ("grid_range", "mfu_range", "power_range", "pue_range"),
-        "families": ("Family", "family"),
+        "families": ("Family", "family_of"),
         "designs": ("NextRuns", "next_runs"),
         "outcome": ("outcomes",),
         "planner": ("plan",),
@@ -21,6 +21,6 @@ __getattr__, __dir__, __all__ = attach(
         "runs": ("MeasuredRun", "measured_runs"),
         "serving": ("Serving", "serving_optimum"),
         "shares": ("first_order", "tornado"),
-        "wrong_size": ("WrongSize", "wrong_size"),
+        "off_by": ("WrongSize", "wrong_size"),
     },
 )
