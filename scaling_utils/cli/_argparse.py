@@ -33,4 +33,3 @@ def _command(name: str) -> click.Command:
 
 fit = _command("fit")
 count = _command("count")
-sweep = _command("sweep")

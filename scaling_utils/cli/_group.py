@@ -20,7 +20,7 @@ COMMANDS = {
         "Ask what fits on a device, and how to lay out.",
     ),
     "hardware": ("scaling_utils.cli.hardware:command", "List the accelerators: peaks and memory."),
-    "sweep": ("scaling_utils.cli._argparse:sweep", "Run the jobs of an experiment, and go on."),
+    "sweep": ("scaling_utils.cli.sweep:command", "Run the jobs of an experiment, and go on."),
 }
 
 COMPLETE = "_SCALING_UTILS_COMPLETE"
