@@ -19,6 +19,7 @@ COMMANDS = {
         "scaling_utils.cli.memory:command",
         "Ask what fits on a device, and how to lay out.",
     ),
+    "carbon": ("scaling_utils.cli.carbon:command", "Energy and emissions of device-hours."),
     "hardware": ("scaling_utils.cli.hardware:command", "List the accelerators: peaks and memory."),
     "sweep": ("scaling_utils.cli.sweep:command", "Run the jobs of an experiment, and go on."),
 }

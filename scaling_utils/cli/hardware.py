@@ -7,6 +7,7 @@ import re
 import click
 
 from scaling_utils import hardware, units
+from scaling_utils.cli._names import known
 from scaling_utils.cli._numbers import Number, Word, shown
 from scaling_utils.cli._out import emit, output_options
 from scaling_utils.cli._tables import Table, pairs
@@ -44,7 +45,7 @@ def command(device, dtype, memory, sort, as_json, strict) -> int:
     if device is not None:
         if dtype or memory or sort:
             raise ValueError("name a device or filter the list, not both")
-        found = hardware.get(device)
+        found = device_of(device)
         return emit("hardware", as_dict(found), lambda: _one(found), as_json=as_json, strict=strict)
     listed = [hardware.get(name) for name in hardware.devices()]
     if dtype:
@@ -59,6 +60,15 @@ def command(device, dtype, memory, sort, as_json, strict) -> int:
         raise ValueError("no device of the table is like that")
     result = {"devices": [as_dict(entry) for entry in listed]}
     return emit("hardware", result, lambda: _many(listed), as_json=as_json, strict=strict)
+
+
+def device_of(name: str) -> hardware.Device:
+    """Return a device by its name in any case, or by its exact name in PyTorch."""
+    try:
+        return hardware.get(name)
+    except ValueError:
+        listing = "scaling-utils hardware"
+        return hardware.get(known("device", name, hardware.devices(), listing))
 
 
 def as_dict(device: hardware.Device) -> dict:
