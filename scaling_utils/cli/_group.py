@@ -20,6 +20,7 @@ COMMANDS = {
         "Ask what fits on a device, and how to lay out.",
     ),
     "carbon": ("scaling_utils.cli.carbon:command", "Energy and emissions of device-hours."),
+    "laws": ("scaling_utils.cli.laws:command", "List the published laws, and evaluate one."),
     "hardware": ("scaling_utils.cli.hardware:command", "List the accelerators: peaks and memory."),
     "sweep": ("scaling_utils.cli.sweep:command", "Run the jobs of an experiment, and go on."),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 
@@ -34,3 +34,17 @@ def known(what: str, name: str, names: Iterable[str], listing: str) -> str:
     words = " or ".join(repr(folded[each]) for each in near[:3])
     hint = f"; did you mean {words}?" if words else ";"
     raise ValueError(f"{what} {name!r} is not known{hint} {listing} lists all")
+
+
+def matching(what: str, word: str, described: Mapping[str, str]) -> list[str]:
+    """Return the names whose description has a word in it, in any case.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    found = [name for name, text in described.items() if word.casefold() in text.casefold()]
+    if not found:
+        raise ValueError(f"--find: no {what} has {word!r} in its name or source")
+    return found
