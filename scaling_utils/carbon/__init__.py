@@ -15,12 +15,12 @@ from scaling_utils._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "cases": ("PUBLISHED", "Case", "published"),
         "consumption": ("device_hours", "energy", "facility", "PUE_RANGE"),
         "embodiment": ("Footprint", "embodied", "footprint", "footprints"),
         "facilities": ("Pue", "pue", "pues"),
         "grids": ("Intensity", "emissions", "grid", "grids_of", "places"),
         "power": ("Power", "measured", "rated", "utilised"),
-        "published": ("PUBLISHED", "Case", "published"),
         "slips": ("slip",),
     },
 )

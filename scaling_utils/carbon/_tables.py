@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 
 from scaling_utils._check import member, whole
+
+FEW = 40  # names that an error can list
 
 
 @cache
@@ -35,10 +38,17 @@ def of_year(what: str, found: list, year: int | None):
 
 
 def named(argument: str, name, answering: dict[str, str]) -> str:
-    """Return the key that a name answers to; the error names the nearest known names."""
+    """Return the key that a name answers to; the error has the nearest known names."""
     if not isinstance(name, str):
         raise TypeError(f"{argument} must be a name, got {name!r}")
     key = folded(name)
-    if key not in answering:
+    if key in answering:
+        return answering[key]
+    if len(answering) <= FEW:
         member(argument, key, answering)
-    return answering[key]
+    near = get_close_matches(key, [one for one in answering if len(one) > 3], n=3)
+    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    raise ValueError(
+        f"{argument} must be one of the {len(set(answering.values()))} of the table, by its name or "
+        f"its code (ISO 3166 alpha-3, such as FRA, or US-CA); got {name!r}{hint}"
+    )

@@ -66,5 +66,7 @@ def pue(operator: str, year: int | None = None) -> Pue:
     TypeError, ValueError
         For an unknown operator, with the nearest known one, or a year that the table has not.
     """
-    key = _tables.named("operator", operator, {_tables.folded(p.operator): p.operator for p in pues()})
+    key = _tables.named(
+        "operator", operator, {_tables.folded(p.operator): p.operator for p in pues()}
+    )
     return _tables.of_year(key, [one for one in pues() if one.operator == key], year)

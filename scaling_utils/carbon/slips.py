@@ -11,7 +11,7 @@ def slip(printed, computed, pue: float = 1.0, rel: float = 0.02) -> str:
     Parameters
     ----------
     printed, computed : float
-        The same quantity, in the same unit: energy or emissions with the PUE once.
+        The same quantity in the same unit, energy or emissions, by the same convention.
     pue : float
         The PUE of that computation.
     rel : float
@@ -27,11 +27,11 @@ def slip(printed, computed, pue: float = 1.0, rel: float = 0.02) -> str:
     pue, rel = number("pue", pue, at_least=1), number("rel", rel, above=0, below=0.5)
     causes = {
         "agrees": 1.0,
-        "the PUE was left out": 1 / pue,
-        "the PUE was applied twice": pue,
+        "one PUE too few": 1 / pue,
+        "one PUE too many": pue,
         "a factor of 1,000 too high: kilo or mega": 1000.0,
         "a factor of 1,000 too low: kilo or mega": 1 / 1000,
-        "half: a peak with sparsity, or the PUE as 0.5": 0.5,
+        "half: a peak with sparsity": 0.5,
         "a factor of 8 too low: one device of a server of 8": 1 / 8,
     }
     fits = {name: abs(ratio / factor - 1) for name, factor in causes.items()}

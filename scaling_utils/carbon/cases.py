@@ -25,7 +25,7 @@ class Case:
     watts : float
         Watts of one device.
     kind : str
-        "rated" or "measured"; empty where no power is printed.
+        "rated", "measured" or "assumed"; empty where no power is printed.
     pue : float
         Power usage effectiveness.
     gross, net : float
@@ -34,8 +34,8 @@ class Case:
         As printed.
     flops : float
         FLOPs of the run, as printed.
-    pue_in_mwh : bool
-        Whether the printed MWh have the PUE inside.
+    pue_in_mwh, pue_in_tonnes : bool
+        Whether the printed MWh and tonnes are said to have the PUE inside.
     includes : str
         What the figures cover, in words.
     source, certainty, note : str
@@ -56,27 +56,37 @@ class Case:
     tonnes_net: float
     flops: float
     pue_in_mwh: bool
+    pue_in_tonnes: bool
     includes: str
     source: str
     certainty: str
     note: str
 
     def recomputed_mwh(self) -> float:
-        """MWh in the convention of the printed figure, from hours, watts and PUE; or NaN."""
-        pue = self.pue if self.pue_in_mwh else 1.0
+        """MWh from hours, watts and, where the printed figure has it, PUE; or NaN."""
+        return self._mwh(self.pue_in_mwh)
+
+    def recomputed_tonnes(self, net: bool = False) -> float:
+        """Tonnes CO2e from hours, watts, PUE and grid; from the printed MWh without hours; or NaN.
+
+        Parameters
+        ----------
+        net : bool
+            With the market-based intensity in place of the grid's.
+        """
+        grams, mwh = (self.net if net else self.gross), self._mwh(self.pue_in_tonnes)
+        if math.isnan(mwh):
+            more = self.pue_in_tonnes - self.pue_in_mwh  # PUEs that the printed MWh lack
+            mwh = self.mwh * self.pue**more if more else self.mwh
+        if math.isnan(mwh * grams):
+            return math.nan
+        return float(emissions(1000 * mwh, grams)) / 1000
+
+    def _mwh(self, with_pue: bool) -> float:
+        pue = self.pue if with_pue else 1.0
         if math.isnan(self.device_hours * self.watts * pue):
             return math.nan
         return float(energy(self.device_hours, self.watts, pue)) / 1000
-
-    def recomputed_tonnes(self, net: bool = False) -> float:
-        """Tonnes CO2e from hours, watts, PUE and grid, or from the printed MWh; or NaN."""
-        grams = self.net if net else self.gross
-        mwh = self.recomputed_mwh()
-        mwh = self.mwh if math.isnan(mwh) else mwh
-        building = mwh * (1.0 if self.pue_in_mwh else self.pue)
-        if math.isnan(building * grams):
-            return math.nan
-        return float(emissions(1000 * building, grams)) / 1000
 
 
 def _number(text: str) -> float:
@@ -89,7 +99,7 @@ def _case(row: dict[str, str]) -> Case:
     return Case(
         **{field: row[field] for field in words},
         **{field: _number(row[field]) for field in (*numbers, "flops")},
-        pue_in_mwh=row["pue_in_mwh"] == "yes",
+        **{field: row[field] == "yes" for field in ("pue_in_mwh", "pue_in_tonnes")},
     )
 
 
