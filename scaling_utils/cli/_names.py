@@ -33,7 +33,7 @@ def known(what: str, name: str, names: Iterable[str], listing: str) -> str:
     near = starting or get_close_matches(key, folded, n=3, cutoff=0.6)
     words = " or ".join(repr(folded[each]) for each in near[:3])
     hint = f"; did you mean {words}?" if words else ";"
-    raise ValueError(f"{what} {name!r} is not known{hint} {listing} lists all")
+    raise ValueError(f"{what} {name!r} is not known{hint} `{listing}` lists all")
 
 
 def matching(what: str, word: str, described: Mapping[str, str]) -> list[str]:
