@@ -22,5 +22,7 @@ __getattr__, __dir__, __all__ = attach(
         "serving": ("Serving", "serving_optimum"),
         "shares": ("first_order", "tornado"),
         "off_by": ("WrongSize", "wrong_size"),
+        "footprints": ("Footprint", "footprint"),
+        "layout": ("Layout", "Limit"),
     },
 )
