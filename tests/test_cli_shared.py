@@ -133,7 +133,7 @@ def test_completion_offers_commands_and_options():
         ("", "scaling-utils: name a command: "),
         ("cuont", "scaling-utils: the command must be one of "),
         ("cuont", "did you mean 'count'?"),
-        ("hardware --sotr peak", "scaling-utils hardware: no such option --sotr; did you mean --sort?"),
+        ("hardware --sotr peak", "hardware: no such option --sotr; did you mean --sort?"),
         ("hardware --sor peak", "no such option --sor; did you mean --sort?"),  # no abbreviations
         ("hardware --sort paek", "--sort: must be one of name, peak"),
         ("hardware --sort paek", "did you mean 'peak'?"),
@@ -259,11 +259,8 @@ def test_no_number_is_cut_in_any_width(width):
     for row in NUMBERS.rows:
         for cell in row[:3]:
             assert cell in shown
-    assert (
-        " ".join("as its driver reports it, in MiB".split())
-        in " ".join(shown.replace("\n", " ").split())
-        or width == 80
-    )
+    if width != 80:  # there the sentence stands in two lines beside the numbers
+        assert "as its driver reports it, in MiB" in " ".join(shown.split())
     assert max(map(len, shown.splitlines())) <= width or width == 20
 
 
