@@ -5,7 +5,11 @@ from scaling_utils._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "candidates": ("Refused",),
+        "estimate": ("Estimate", "NotCovered"),
         "footprints": ("Footprint", "footprint"),
         "layout": ("Layout", "Limit"),
+        "other_planners": ("PLANNERS", "Explanation", "explain", "others"),
+        "searching": ("Search", "search"),
     },
 )
