@@ -12,6 +12,7 @@ A room imports only from the floors below its own:
 - ``units``: work, memory and losses in the same units everywhere
 - ``laws``, ``hardware``, ``shapes``: laws as objects; accelerators; shapes of transformers
 - ``counting``, ``memory``, ``fitting``: parameters and FLOPs; bytes; laws from tables of runs
+- ``architectures``: published models to the integer
 - ``carbon``: energy and emissions, with dated tables
 - ``corpora``, ``models``, ``training``: texts and sources; what is trained; the loop
 - ``planning``: plans of training runs, each answer with its range
@@ -36,6 +37,7 @@ _ROOMS = (
     "counting",
     "memory",
     "fitting",
+    "architectures",
     "carbon",
     "corpora",
     "models",
