@@ -14,6 +14,8 @@ A room imports only from the floors below its own:
 - ``counting``, ``memory``, ``fitting``: parameters and FLOPs; bytes; laws from tables of runs
 - ``carbon``: energy and emissions, with dated tables
 - ``architectures``: published models to the integer
+- ``architectures``: published models to the integer
+- ``carbon``: energy and emissions, with dated tables
 - ``corpora``, ``models``, ``training``: texts and sources; what is trained; the loop
 - ``planning``: plans of training runs, each answer with its range
 - ``tasks``: what a model learns on, and how it is measured
@@ -39,6 +41,8 @@ _ROOMS = (
     "fitting",
     "carbon",
     "architectures",
+    "architectures",
+    "carbon",
     "corpora",
     "models",
     "training",
