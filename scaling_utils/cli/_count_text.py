@@ -9,8 +9,8 @@ from scaling_utils.cli._tables import Table, pairs
 _RULES = {
     "rule_6N": "rule 6 N",
     "rule_6N_non_embedding": "same, N without embeddings",
-    "causal": "exact, causal attention",
-    "dense": "exact, all pairs of tokens",
+    "exact_causal": "exact, causal attention",
+    "exact": "exact, all pairs of tokens",
 }
 
 
@@ -70,14 +70,14 @@ def _parameters(result: dict) -> Table:
         if counted[name] or name in ("attention", "mlp", "norm"):
             rows.append((f"  {name}", f"{counted[name]:,}"))
         elif name == "head" and tied:
-            rows.append(("  head", "0 (tied to the embedding)"))
+            rows.append(("  head", "0 (tied)"))
     if counted["multi_token"]:
-        rows.append(("  modules for later tokens", f"{counted['multi_token']:,}"))
+        rows.append(("  multi-token", f"{counted['multi_token']:,}"))
     if counted["active"] != counted["total"]:
-        rows.append(("  multiplying a token", f"{counted['active']:,}"))
+        rows.append(("  active", f"{counted['active']:,}"))
     if counted["active_with_embedding"] != counted["total"]:
-        rows.append(("  same, with the embedding", f"{counted['active_with_embedding']:,}"))
-    rows.append(("  without vocabulary and positions", f"{counted['non_embedding']:,}"))
+        rows.append(("  same, with embedding", f"{counted['active_with_embedding']:,}"))
+    rows.append(("  non-embedding", f"{counted['non_embedding']:,}"))
     return pairs(rows)
 
 
@@ -101,7 +101,10 @@ def _work(result: dict) -> Table:
     for key, name in _RULES.items():
         row = [name, f"{per_token[key]:.4g}", f"{per_token[key] / per_token['rule_6N']:.3f}"]
         if total:
-            row += [f"{total[key]:.4g}", f"{total[key] / units.PF_DAY:,.4g}"]
+            row += [
+                f"{total[key.replace('6N', '6ND')]:.4g}",
+                f"{total[key.replace('6N', '6ND')] / units.PF_DAY:,.4g}",
+            ]
         rows.append(row)
     return Table(heads, rows, title=f"sequences of {result['sequence']} tokens")
 

@@ -80,8 +80,8 @@ def counts(found, sequence, tokens, dtype, batch, cache_dtype) -> dict:
     per_token = {
         "rule_6N": counting.rule_flops_per_token(parts.active_with_embedding),
         "rule_6N_non_embedding": counting.rule_flops_per_token(parts.active_non_embedding),
-        "causal": float(work["causal"].per_token),
-        "dense": float(work["dense"].per_token),
+        "exact": float(work["dense"].per_token),
+        "exact_causal": float(work["causal"].per_token),
     }
     by_part = {
         field.name: float(getattr(work["causal"], field.name))
@@ -107,15 +107,18 @@ def counts(found, sequence, tokens, dtype, batch, cache_dtype) -> dict:
             "tied": parts.tied,
         },
         "sequence": length,
-        "training_flops_per_token": per_token | {"causal_by_part": by_part},
+        "training_flops_per_token": per_token | {"exact_causal_by_part": by_part},
         "tokens": tokens,
-        "training_flops": tokens and {name: tokens * per_token[name] for name in per_token},
+        "training_flops": tokens
+        and {name.replace("6N", "6ND"): tokens * each for name, each in per_token.items()},
         "dtype": dtype,
         "weights_bytes": counting.parameter_bytes(parts.total, dtype),
         "kv_cache": cache,
         "units": {
             "parameters": "1",
             "training_flops": "FLOPs, forward and backward, no recomputation",
+            "exact": "attention over all pairs of tokens",
+            "exact_causal": "attention over the pairs that the mask and the windows let through",
             "weights_bytes": "bytes",
             "tokens": "tokens",
         },
