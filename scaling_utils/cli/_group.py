@@ -15,6 +15,7 @@ from scaling_utils import __version__
 COMMANDS = {
     "fit": ("scaling_utils.cli._argparse:fit", "Fit a scaling law to a table of runs."),
     "count": ("scaling_utils.cli.count:command", "Count parameters, FLOPs and bytes of a model."),
+    "memory": ("scaling_utils.cli.memory:command", "Memory of a layout, and what fits."),
     "carbon": ("scaling_utils.cli.carbon:command", "Energy and emissions of device-hours."),
     "laws": ("scaling_utils.cli.laws:command", "List the published laws, and evaluate one."),
     "hardware": ("scaling_utils.cli.hardware:command", "List the accelerators: peaks and memory."),
