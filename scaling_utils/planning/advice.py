@@ -13,12 +13,23 @@ FAR = 0.05  # decades; less than a tenth beyond the runs is no extrapolation wor
 MANY = 32_768  # devices; runs with more are hardly published
 
 
-def remarks_of(draws: Draws, found: dict, answers: dict, decades: dict) -> list[Remark]:
+def remarks_of(
+    draws: Draws, found: dict, answers: dict, decades: dict, layout=None
+) -> list[Remark]:
     """Return the remarks on a plan, those on the machine first."""
     said = list(draws.machine.remarks)
     said += _law(draws, answers, decades)
     said += _utilisation(draws, answers)
     said += _constraints(draws, found, answers)
+    if layout is not None and not layout.best:
+        said.append(
+            Remark(
+                "no-layout",
+                f"no layout on {draws.machine.devices} devices was found to fit: "
+                f"{layout.refused[0].sentence}; another batch_tokens or another number of devices "
+                "may divide better",
+            )
+        )
     return said
 
 
@@ -105,14 +116,14 @@ def _constraints(draws: Draws, found: dict, answers: dict) -> list[Remark]:
                 "numbers: ask for a loss further from the irreducible one",
             )
         )
-    if limits.largest is not None and draws.question.mode in ("free", "loss"):
-        if answers["parameters"].middle >= limits.largest * (1 - 1e-9):
-            said.append(
-                Remark(
-                    "largest-binds",
-                    f"the best size is above largest = {limits.largest:g}, which is taken instead",
-                )
+    largest = limits.largest if draws.question.mode in ("free", "loss") else None
+    if largest is not None and answers["parameters"].middle >= largest * (1 - 1e-9):
+        said.append(
+            Remark(
+                "largest-binds",
+                f"the best size is above largest = {largest:g}, which is taken instead",
             )
+        )
     epochs = answers.get("epochs")
     if epochs is not None and epochs.middle is not None and epochs.middle > HARMLESS:
         lasting = "next to nothing" if epochs.middle > WORTHLESS else "less than fresh data"
@@ -135,9 +146,7 @@ def _constraints(draws: Draws, found: dict, answers: dict) -> list[Remark]:
                 )
             )
     if machine.deadline is None and machine.devices is None:
-        said.append(
-            Remark("no-devices", "give devices, or a deadline, for the time on the clock")
-        )
+        said.append(Remark("no-devices", "give devices, or a deadline, for the time on the clock"))
     devices = answers.get("devices")
     if devices is not None and devices.middle and devices.middle > MANY:
         said.append(

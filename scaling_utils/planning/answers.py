@@ -36,7 +36,9 @@ class Answer:
     @property
     def fixed(self) -> bool:
         """Whether it has no range."""
-        return self.low == self.high
+        if self.low is None or self.high is None:
+            return self.low is self.high
+        return math.isclose(self.low, self.high, rel_tol=1e-9)
 
     def as_dict(self) -> dict:
         """Return it for JSON."""

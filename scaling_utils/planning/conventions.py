@@ -30,7 +30,15 @@ def conventions_of(draws: Draws, shape=None) -> dict[str, str]:
         power = machine.ranges["power"]
         found["power"] = f"of one device, without host and network: {power.source or 'given'}"
         found["energy"] = "kwh has the PUE inside, device_kwh has not"
-        found["emissions"] = "operation alone, by the grid's mean; making the devices is not counted"
+        found["emissions"] = (
+            "operation alone, by the grid's mean; making the devices is not counted"
+        )
+    if machine.footprint is not None:
+        made = machine.footprint
+        found["embodied"] = (
+            f"{made.per_hour:.3g} kg CO2e a device-hour over {made.life_years:g} years: "
+            f"{made.covers} ({made.source})"
+        )
     if "price" in machine.ranges:
         when = f"as of {machine.price_date}" if machine.price_date else "without a date"
         found["cost"] = f"device-hours times the price, {when}; storage, people and tries excluded"

@@ -29,6 +29,7 @@ UNITS = {
     "device_kwh": "kWh at the devices",
     "kwh": "kWh at the building",
     "kg_co2e": "kg CO2e of operation",
+    "kg_embodied": "kg CO2e of making the devices",
     "batch_tokens": "tokens per step",
     "steps": "steps",
     "epochs": "passes over the fresh tokens",
@@ -143,6 +144,8 @@ class Draws:
         }
         if devices is not None:
             found["devices"] = devices
+        if machine.footprint is not None:
+            found["kg_embodied"] = found["device_hours"] * machine.footprint.per_hour
         if limits.unique is not None:
             found["epochs"] = D / np.minimum(D, limits.unique)
         if limits.served:

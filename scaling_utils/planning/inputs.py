@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from scaling_utils._check import number
+from scaling_utils.units import PF_DAY
 
-BUDGETS = {  # name: (unit, least that is not a slip, what a smaller number may have been)
-    "flops": ("FLOPs", 1e9, "in FLOPs, 1e24, not in PF-days (8.64e19 FLOPs each) or TFLOPs"),
-    "money": ("", 0.0, ""),
-    "device_hours": ("device-hours", 0.0, ""),
-    "kg_co2e": ("kg CO2e", 0.0, ""),
-}
+BUDGETS = ("flops", "money", "device_hours", "kg_co2e")
+LEAST_FLOPS = 1e9  # fewer are a slip: PF-days, or a figure in TFLOPs
 LEAST_SIZE = 1e3  # parameters; fewer are a slip such as 7 for 7e9
 LEAST_TOKENS = 1e3
 BEST = "optimal"
@@ -81,7 +78,9 @@ def question_of(
         return _both(size, seen, loss, given)
     if loss is not None:
         if BEST in (size, seen):
-            raise ValueError(f"loss alone already gives the best size and tokens: leave {BEST!r} out")
+            raise ValueError(
+                f"loss alone already gives the best size and tokens: leave {BEST!r} out"
+            )
         mode = "loss and size" if size else "loss and tokens" if seen else "loss"
         return Question(mode, size, seen, loss, rivals=given)
     if not given and clock:
@@ -117,10 +116,12 @@ def _count(name: str, value, least: float, example: str):
 
 
 def _amount(name: str, value) -> float:
-    unit, least, hint = BUDGETS[name]
     value = number(name, value, above=0)
-    if value < least:
-        raise ValueError(f"{name} must be {hint}, {least:g} or above, got {value:g}")
+    if name == "flops" and value < LEAST_FLOPS:
+        raise ValueError(
+            f"flops must be in FLOPs, such as 1e24, and {LEAST_FLOPS:g} or above, got {value:g}; "
+            f"{value:g} PF-days are {value * PF_DAY:.4g} FLOPs"
+        )
     return value
 
 
@@ -136,4 +137,6 @@ def _missing(size, seen, given, devices, deadline) -> str:
         lacks = "devices, which with a deadline make a budget"
     elif devices is not None:
         lacks = "deadline, which with devices makes a budget, or another budget"
-    return f"{named} alone does not determine a plan; missing: {lacks}. Sufficient are: {SUFFICIENT}"
+    return (
+        f"{named} alone does not determine a plan; missing: {lacks}. Sufficient are: {SUFFICIENT}"
+    )

@@ -30,6 +30,8 @@ class Machine:
         How many, and the hours on the clock that the run may take.
     currency, price_date : str or None
         Of the price.
+    footprint : carbon.Footprint or None
+        What making the devices took, where it is asked for.
     remarks : list of Remark
         What was assumed.
     """
@@ -41,6 +43,7 @@ class Machine:
     deadline: float | None = None
     currency: str = "USD"
     price_date: str | None = None
+    footprint: object = None
     remarks: list[Remark] = field(default_factory=list)
 
     @property
@@ -58,7 +61,7 @@ class Machine:
 
 
 def machine_of(
-    device, dtype, mfu, price, price_date, currency, power, pue, grid, devices, deadline
+    device, dtype, mfu, price, price_date, currency, power, pue, grid, devices, deadline, embodied
 ) -> Machine:
     """Return the machine of a plan's arguments; see ``plan`` for their meaning and errors."""
     chip = device if isinstance(device, hardware.Device) else hardware.get(device)
@@ -92,6 +95,7 @@ def machine_of(
         None if deadline is None else number("deadline", deadline, above=0),
         currency,
         price_date,
+        _footprint(embodied),
         remarks,
     )
 
@@ -155,3 +159,11 @@ def _grid(grid, remarks: list[Remark]) -> Range:
             f"{found.low:g} kg/kWh are {1000 * found.low:g} g/kWh"
         )
     return found
+
+
+def _footprint(embodied):
+    if embodied is None:
+        return None
+    from scaling_utils import carbon
+
+    return carbon.footprint(embodied) if isinstance(embodied, str) else embodied

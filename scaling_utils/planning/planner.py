@@ -48,6 +48,7 @@ def plan(
     largest=None,
     served_tokens=None,
     batch_tokens=None,
+    embodied=None,
     context=None,
     attention="causal",
     n=2000,
@@ -97,6 +98,8 @@ def plan(
         serving together; for a loss the sum of both is least (Sardana et al., 2024).
     batch_tokens : ranged, optional
         Tokens per optimiser step.
+    embodied : str or carbon.Footprint, optional
+        Adds the emissions of making the devices, by a name of ``carbon.footprints()``.
     context, attention
         Of the architecture, for its FLOPs: tokens, and "causal" or "dense".
     n, seed : int
@@ -114,7 +117,18 @@ def plan(
     """
     n, seed = whole("n", n, at_least=LEAST_DRAWS), whole("seed", seed, at_least=0)
     machine = machine_of(
-        device, dtype, mfu, price, price_date, currency, power, pue, grid, devices, deadline
+        device,
+        dtype,
+        mfu,
+        price,
+        price_date,
+        currency,
+        power,
+        pue,
+        grid,
+        devices,
+        deadline,
+        embodied,
     )
     shape = None
     if architecture is not None:
@@ -150,7 +164,7 @@ def plan(
     families = [_ordered(family_of(one)) for one in (law if many else [law])]
     if not families:
         raise ValueError("law must be one law or a list of laws, got an empty list")
-    names = _names(families)
+    names = _named(families)
     rng = np.random.default_rng(seed)
     plans = {}
     for name, family in zip(names, families, strict=True):
@@ -170,7 +184,9 @@ def _one(name: str, draws: Draws, shape, n: int, seed: int, rng) -> Plan:
     answers = {q: Answer.of(values, units[q]) for q, values in found.items()}
     middle = [answers[q].middle for q in ("parameters", "tokens", "flops")]
     decades = draws.family.seen.decades(*middle)
-    layout = None if shape is None else shape.layout(draws.machine, draws.limits)
+    layout = None
+    if shape is not None and draws.machine.devices is not None:
+        layout = shape.layout(draws.machine, answers["batch_tokens"].middle, draws.rule is not None)
     return Plan(
         answers=answers,
         shares=shares.first_order(draws, inputs, min(n, 2000), seed),
@@ -178,7 +194,7 @@ def _one(name: str, draws: Draws, shape, n: int, seed: int, rng) -> Plan:
         extrapolation=decades,
         conventions=conventions_of(draws, shape),
         inputs=_inputs(draws),
-        remarks=remarks_of(draws, found, answers, decades),
+        remarks=remarks_of(draws, found, answers, decades, layout),
         law=name,
         layout=layout,
     )
@@ -196,7 +212,7 @@ def _joined(plans: dict[str, Plan]) -> Plan:
     return replace(first, by_law=by_law, between=between)
 
 
-def _names(families: list[Family]) -> list[str]:
+def _named(families: list[Family]) -> list[str]:
     """Return a name for each law, with a number where two are alike."""
     names = [family.name for family in families]
     return [
@@ -213,9 +229,13 @@ def _ordered(family: Family) -> Family:
 
 
 def _with_implied(question: Question, machine: Machine, limits: Limits, mfu) -> Machine:
-    if question.mode != "size and tokens":
+    """Return the machine with the MFU that follows where both work and hours were given."""
+    if question.mode == "size and tokens":
+        flops = float(limits.per_token(question.parameters)) * question.tokens
+    elif question.budget == "flops":
+        flops = question.amount
+    else:
         return machine
-    flops = float(limits.per_token(question.parameters)) * question.tokens
     share = implied_mfu(question, machine, flops, mfu is not None)
     if share is None:
         return machine
@@ -252,4 +272,3 @@ def _inputs(draws: Draws) -> dict[str, dict]:
     if machine.price_date:
         found["price"]["date"] = str(machine.price_date)
     return found
-

@@ -94,7 +94,7 @@ def _free(family: Family, budget, limits: Limits):
         return N, D
     # On the line of one budget the loss has a single valley: the best size allowed is the limit.
     N = np.minimum(N, limits.largest)
-    return N, np.where(N < limits.largest, D, budget / N - worth)
+    return N, np.where(limits.largest > N, D, budget / N - worth)
 
 
 def _for_loss(question: Question, family: Family, ones, limits: Limits):
