@@ -11,5 +11,14 @@ __getattr__, __dir__, __all__ = attach(
         "layout": ("Layout", "Limit"),
         "other_planners": ("PLANNERS", "Explanation", "explain", "others"),
         "searching": ("Search", "search"),
+        "theirs_work": (
+            "Work",
+            "causal_flops",
+            "cookbook_cache",
+            "cookbook_flops",
+            "dense_flops",
+            "llm_analysis_hours",
+            "rule_flops",
+        ),
     },
 )

@@ -82,7 +82,7 @@ class Footprint:
 
     @property
     def fits(self) -> str | None:
-        """"yes", "no" or "perhaps", where only the smallest reserve leaves room; None without a
+        """ "yes", "no" or "perhaps", where only the smallest reserve leaves room; None without a
         device.
         """
         if self.device is None:
@@ -145,7 +145,7 @@ def verdict(low: float, high: float, usable: float) -> str:
     return "perhaps" if low <= usable else "no"
 
 
-def reserve_range(reserve: float, between: tuple[float, float] | None) -> tuple:
+def ends_of(reserve: float, between: tuple[float, float] | None) -> tuple:
     """Return the lowest, the middle and the highest reserve.
 
     Parameters
@@ -212,7 +212,9 @@ def conventions(a: Architecture, layout: Layout, label: str) -> tuple[str, ...]:
     if layout.zero == 3:
         words.append("stage 3 has one layer and one vocabulary matrix gathered")
     if a.experts is not None:
-        words.append("tokens are spread evenly over experts; experts are divided over data x context")
+        words.append(
+            "tokens are spread evenly over experts; experts are divided over data x context"
+        )
     if layout.context > 1:
         words.append("context parallelism gathers keys and values of one layer")
     return tuple(words)
@@ -277,8 +279,5 @@ def footprint(
         tuple(float(peak) for peak in peaks),
         label,
         card,
-        _ends(reserve, reserve_range),
+        ends_of(reserve, reserve_range),
     )
-
-
-_ends = reserve_range  # the argument of the same name hides the function

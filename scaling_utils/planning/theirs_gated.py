@@ -223,5 +223,3 @@ def _xtuner_stage_3(shape, layout: Layout, one: _Layer, tokens, head, share) -> 
         Item("activations", kept + ids, why),
         Item("logits", head, "2 copies of 2 bytes, and the head's input twice"),
     ]
-
-
