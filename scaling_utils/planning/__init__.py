@@ -8,8 +8,9 @@ __getattr__, __dir__, __all__ = attach(
         "candidates": ("Refused",),
         "estimate": ("Estimate", "NotCovered"),
         "footprints": ("Footprint", "footprint"),
-        "layout": ("Layout", "Limit"),
+        "layout": ("Layout",),
         "other_planners": ("PLANNERS", "Explanation", "explain", "others"),
+        "rules": ("Limit",),
         "searching": ("Search", "search"),
         "theirs_work": (
             "Work",

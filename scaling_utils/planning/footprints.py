@@ -13,7 +13,8 @@ from scaling_utils.hardware import Device, get
 from scaling_utils.memory import RESERVE, RESERVE_RANGE, Ledger
 from scaling_utils.memory.conventions import resolve as convention_of
 from scaling_utils.planning.kept import stage_ledger
-from scaling_utils.planning.layout import Layout, limits
+from scaling_utils.planning.layout import Layout
+from scaling_utils.planning.rules import limits
 from scaling_utils.units import GIB
 
 NOT_COUNTED = (
@@ -113,9 +114,11 @@ class Footprint:
             "peak": self.peak,
             "peak_instant": self.peak_instant,
             "parts": self.parts,
-            "instants": dict(zip(self.ledger.instants, map(float, self.ledger.totals))),
-            "reserve": dict(zip(names, map(float, self.reserve))),
-            "needed": dict(zip(names, map(float, self.needed))),
+            "instants": dict(
+                zip(self.ledger.instants, map(float, self.ledger.totals), strict=True)
+            ),
+            "reserve": dict(zip(names, map(float, self.reserve), strict=True)),
+            "needed": dict(zip(names, map(float, self.needed), strict=True)),
             "device": None if self.device is None else self.device.name,
             "usable": None if self.device is None else float(self.device.usable_memory()),
             "fits": self.fits,
@@ -212,9 +215,7 @@ def conventions(a: Architecture, layout: Layout, label: str) -> tuple[str, ...]:
     if layout.zero == 3:
         words.append("stage 3 has one layer and one vocabulary matrix gathered")
     if a.experts is not None:
-        words.append(
-            "tokens are spread evenly over experts; experts are divided over data x context"
-        )
+        words.append("tokens are spread evenly; experts are divided over data x context")
     if layout.context > 1:
         words.append("context parallelism gathers keys and values of one layer")
     return tuple(words)

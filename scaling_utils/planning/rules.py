@@ -159,7 +159,7 @@ RULES: tuple[Rule, ...] = (
     ),
     (
         "interleave",
-        lambda a, c, s: _interleave(a, c, s),
+        _uneven_passes,
         lambda a, c, s: (
             f"interleave {c.interleave} needs a pipeline of at least 2 and micro_batches a "
             f"multiple of it, got pipeline {c.pipeline} and micro_batches {c.micro_batches}"

@@ -69,7 +69,7 @@ class Search:
             "devices": self.devices,
             "best": [
                 {**found.as_dict(), "step_seconds": seconds}
-                for found, seconds in zip(self.best, self.step_seconds)
+                for found, seconds in zip(self.best, self.step_seconds, strict=True)
             ],
             "refused": [
                 {
@@ -169,7 +169,7 @@ def _rank(task: _Task, left: Candidates, fits, kernels: float, between: float, d
             between=between,
             node=task.node,
         ).total
-        for (i, peak), each in zip(chosen, seconds):
+        for (i, peak), each in zip(chosen, seconds, strict=True):
             tight = peak + task.highest > task.card.usable_memory()
             found.append((tight, float(each), peak, i, recompute))
     best = {}
