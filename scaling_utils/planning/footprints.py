@@ -13,7 +13,8 @@ from scaling_utils.hardware import Device, get
 from scaling_utils.memory import RESERVE, RESERVE_RANGE, Ledger
 from scaling_utils.memory.conventions import resolve as convention_of
 from scaling_utils.planning.kept import stage_ledger
-from scaling_utils.planning.layout import Layout, limits
+from scaling_utils.planning.layout import Layout
+from scaling_utils.planning.rules import limits
 from scaling_utils.units import GIB
 
 NOT_COUNTED = (
@@ -82,7 +83,7 @@ class Footprint:
 
     @property
     def fits(self) -> str | None:
-        """"yes", "no" or "perhaps", where only the smallest reserve leaves room; None without a
+        """ "yes", "no" or "perhaps", where only the smallest reserve leaves room; None without a
         device.
         """
         if self.device is None:
@@ -113,9 +114,11 @@ class Footprint:
             "peak": self.peak,
             "peak_instant": self.peak_instant,
             "parts": self.parts,
-            "instants": dict(zip(self.ledger.instants, map(float, self.ledger.totals))),
-            "reserve": dict(zip(names, map(float, self.reserve))),
-            "needed": dict(zip(names, map(float, self.needed))),
+            "instants": dict(
+                zip(self.ledger.instants, map(float, self.ledger.totals), strict=True)
+            ),
+            "reserve": dict(zip(names, map(float, self.reserve), strict=True)),
+            "needed": dict(zip(names, map(float, self.needed), strict=True)),
             "device": None if self.device is None else self.device.name,
             "usable": None if self.device is None else float(self.device.usable_memory()),
             "fits": self.fits,
@@ -145,7 +148,7 @@ def verdict(low: float, high: float, usable: float) -> str:
     return "perhaps" if low <= usable else "no"
 
 
-def reserve_range(reserve: float, between: tuple[float, float] | None) -> tuple:
+def ends_of(reserve: float, between: tuple[float, float] | None) -> tuple:
     """Return the lowest, the middle and the highest reserve.
 
     Parameters
@@ -212,7 +215,7 @@ def conventions(a: Architecture, layout: Layout, label: str) -> tuple[str, ...]:
     if layout.zero == 3:
         words.append("stage 3 has one layer and one vocabulary matrix gathered")
     if a.experts is not None:
-        words.append("tokens are spread evenly over experts; experts are divided over data x context")
+        words.append("tokens are spread evenly; experts are divided over data x context")
     if layout.context > 1:
         words.append("context parallelism gathers keys and values of one layer")
     return tuple(words)
@@ -277,8 +280,5 @@ def footprint(
         tuple(float(peak) for peak in peaks),
         label,
         card,
-        _ends(reserve, reserve_range),
+        ends_of(reserve, reserve_range),
     )
-
-
-_ends = reserve_range  # the argument of the same name hides the function

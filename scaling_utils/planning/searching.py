@@ -14,13 +14,14 @@ from scaling_utils.hardware import Device, get
 from scaling_utils.memory import RESERVE
 from scaling_utils.memory.activation import RECOMPUTE
 from scaling_utils.planning.candidates import NODE, Candidates, Refused, candidates, sieve
-from scaling_utils.planning.footprints import Footprint, footprint
+from scaling_utils.planning.footprints import Footprint, ends_of, footprint
 from scaling_utils.planning.kept import stage_ledger
 from scaling_utils.planning.layout import Layout
 from scaling_utils.planning.merit import BETWEEN, KERNELS, WORDS, step_time
 from scaling_utils.units import GIB
 
 BEST = 3
+DEGREES = ("tensor", "context", "pipeline", "data", "expert")  # of these no two best agree in all
 MOST = 2**20  # devices that the search for the fewest goes up to
 
 
@@ -68,7 +69,7 @@ class Search:
             "devices": self.devices,
             "best": [
                 {**found.as_dict(), "step_seconds": seconds}
-                for found, seconds in zip(self.best, self.step_seconds)
+                for found, seconds in zip(self.best, self.step_seconds, strict=True)
             ],
             "refused": [
                 {
@@ -96,6 +97,7 @@ class _Task:
     sequences: int
     style: Layout
     reserve: float
+    highest: float
     node: int
 
 
@@ -120,9 +122,7 @@ def _peaks(task: _Task, left: Candidates, recompute: str):
 
 def _try(task: _Task, devices: int):
     """Return all that fits, as (seconds or peak, recompute, index), and why the rest does not."""
-    tried = candidates(
-        task.a, devices, task.style, task.sequences, task.length, node=task.node
-    )
+    tried = candidates(task.a, devices, task.style, task.sequences, task.length, node=task.node)
     left, refused = sieve(task.a, tried, task.length, task.sequences)
     room = task.card.usable_memory() - task.reserve
     fits, heavy = [], {}
@@ -146,9 +146,9 @@ def _try(task: _Task, devices: int):
 
 
 def _rank(task: _Task, left: Candidates, fits, kernels: float, between: float, dtype: str):
-    """Return the layouts that fit with their seconds, best first."""
+    """Return the layouts that fit with their seconds, best first, no two of the same degrees."""
     tokens = task.sequences * task.length
-    ranked = []
+    found = []
     for recompute in RECOMPUTE:
         chosen = [(i, peak) for way, i, peak in fits if way == recompute]
         if not chosen:
@@ -169,14 +169,23 @@ def _rank(task: _Task, left: Candidates, fits, kernels: float, between: float, d
             between=between,
             node=task.node,
         ).total
-        order = np.lexsort(([peak for _, peak in chosen], seconds))[: 4 * BEST]
-        ranked += [(float(seconds[k]), chosen[k][1], int(index[k]), recompute) for k in order]
-    return [(left.layout(i, way), seconds) for seconds, _, i, way in sorted(ranked)[:BEST]]
+        for (i, peak), each in zip(chosen, seconds, strict=True):
+            tight = peak + task.highest > task.card.usable_memory()
+            found.append((tight, float(each), peak, i, recompute))
+    best = {}
+    for _, seconds, _, i, recompute in sorted(found):
+        degrees = tuple(int(getattr(left.columns, name)[i]) for name in DEGREES)
+        best.setdefault(degrees, (left.layout(i, recompute), seconds))
+        if len(best) == BEST:
+            break
+    return list(best.values())
 
 
 def _fewest(task: _Task, most: int) -> int | None:
-    """Return the fewest devices on which something fits: up to a node each power of two counts,
-    and above it each multiple of a node.
+    """Return the fewest devices on which something fits, or None.
+
+    Powers of two are tried up to the first success, then multiples of a node in between: all of
+    them up to 256 devices, and sixteen of them beyond.
     """
     lowest, highest = 0, None
     n = 1
@@ -254,10 +263,9 @@ def search(
     number("kernels", kernels, above=0, at_most=1)
     number("between", between, above=0)
     common = replace(style or Layout(sequence_parallel=True), layers_per_stage=None)
-    middle = number("reserve", reserve, at_least=0)
-    task = _Task(
-        a, card, length, max(1, round(tokens / length)), common, middle, whole("node", node)
-    )
+    _, middle, highest = ends_of(reserve, reserve_range)
+    sequences = max(1, round(tokens / length))
+    task = _Task(a, card, length, sequences, common, middle, highest, whole("node", node))
     fewest = _fewest(task, whole("most", most))
     given = fewest if devices is None else whole("devices", devices)
     merit = WORDS.format(kernels=kernels)

@@ -94,9 +94,9 @@ def megatron(a: Architecture, layout: Layout, s: int) -> Estimate:
     Estimate
     """
     if layout.zero > 1:
-        raise NotCovered("megatron reports the distributed optimiser, which is stage 1, and no more")
+        raise NotCovered("megatron reports its distributed optimiser, stage 1, and no more")
     shape, t, p = a.shape, layout.tensor, layout.pipeline
-    h, tokens, matrix = shape.d_model, s * layout.micro_batch, shape.vocab * shape.d_model
+    tokens, matrix = s * layout.micro_batch, shape.vocab * shape.d_model
     counted = parameters(a)
     head = 0 if shape.tied else matrix
     ends = matrix + (head if p == 1 else 0)
@@ -258,9 +258,7 @@ def by_hand(a: Architecture, layout: Layout, s: int) -> Estimate:
         raise NotCovered("the sum by hand is for plain models and data parallelism alone")
     count = float(parameters(a).total)
     held = states(count, layout.data, layout.zero, layout.convention)
-    kept = activations(
-        a.shape, layout.micro_batch, s, recompute=layout.recompute, statistics=False
-    )
+    kept = activations(a.shape, layout.micro_batch, s, recompute=layout.recompute, statistics=False)
     out = logits(a.shape, layout.micro_batch, s)
     items = [
         Item("weights", held.weights, "as the convention says"),
