@@ -13,6 +13,7 @@ from scaling_utils import __version__
 # name: where the click command is, and what it is for. The line stands here so that the list of
 # commands can be printed without loading numpy.
 COMMANDS = {
+    "plan": ("scaling_utils.cli.plan:command", "Plan a training run, with ranges."),
     "fit": ("scaling_utils.cli._argparse:fit", "Fit a scaling law to a table of runs."),
     "count": ("scaling_utils.cli.count:command", "Count parameters, FLOPs and bytes of a model."),
     "memory": ("scaling_utils.cli.memory:command", "Memory of a layout, and what fits."),
