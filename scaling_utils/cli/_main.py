@@ -70,11 +70,7 @@ def _refuse(outer: click.Context | None, sentence: str, status: int = 2) -> int:
 def _of_click(error: click.ClickException) -> str:
     """Return what click says in the form of this package: lower case, with what is near."""
     if isinstance(error, click.NoSuchOption):
-        near = min(
-            error.possibilities or [],
-            key=lambda name: abs(len(name) - len(error.option_name)),
-            default=None,
-        )
+        near = next(iter(error.possibilities or []), None)
         hint = f"; did you mean {near}?" if near else "; --help lists the options"
         return f"no such option {error.option_name}{hint}"
     if isinstance(error, click.MissingParameter) and error.param is not None:

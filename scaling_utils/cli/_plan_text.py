@@ -59,7 +59,7 @@ def _beyond(plan) -> str:
 def _layout(found) -> list:
     from scaling_utils.cli._memory_text import search_in_words
 
-    return search_in_words(found) if hasattr(found, "best") else [str(found)]
+    return search_in_words(found, whole=False) if hasattr(found, "best") else [str(found)]
 
 
 def _inputs(plan) -> Table:
