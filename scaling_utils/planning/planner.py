@@ -165,17 +165,17 @@ def plan(
     if not families:
         raise ValueError("law must be one law or a list of laws, got an empty list")
     names = _named(families)
-    rng = np.random.default_rng(seed)
     plans = {}
     for name, family in zip(names, families, strict=True):
         draws = Draws(question, machine, limits, family, batch, rule)
-        plans[name] = _one(name, draws, shape, n, seed, rng)
+        plans[name] = _one(name, draws, shape, n, seed)
     return _joined(plans) if many and len(plans) > 1 else next(iter(plans.values()))
 
 
-def _one(name: str, draws: Draws, shape, n: int, seed: int, rng) -> Plan:
+def _one(name: str, draws: Draws, shape, n: int, seed: int) -> Plan:
     """Return the plan by one law."""
     inputs = draws.inputs
+    rng = np.random.default_rng(seed)
     levels = shares.hypercube(rng, n, len(inputs)) if inputs else np.zeros((1, 0))
     check_rivals(draws, levels)
     found = draws(levels)
