@@ -81,8 +81,9 @@ def plan(
         A name of ``hardware.devices()`` and the number format of its dense peak.
     mfu : ranged, optional
         Model FLOPs utilisation, a share of the dense peak. Left out: what published runs reached.
-    price : ranged, optional
-        Money per device-hour; there is no default. ``price_date`` says when it was read.
+    price : ranged or path, optional
+        Money per device-hour, or a table of prices (see ``prices.read``); there is no default.
+        ``price_date`` says when it was read.
     power : ranged, optional
         Watts of one device. Left out: shares of its rated power.
     pue : ranged, optional
