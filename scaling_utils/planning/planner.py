@@ -81,8 +81,9 @@ def plan(
         A name of ``hardware.devices()`` and the number format of its dense peak.
     mfu : ranged, optional
         Model FLOPs utilisation, a share of the dense peak. Left out: what published runs reached.
-    price : ranged, optional
-        Money per device-hour; there is no default. ``price_date`` says when it was read.
+    price : ranged or path, optional
+        Money per device-hour, or a table of prices (see ``prices.read``); there is no default.
+        ``price_date`` says when it was read.
     power : ranged, optional
         Watts of one device. Left out: shares of its rated power.
     pue : ranged, optional
@@ -165,17 +166,17 @@ def plan(
     if not families:
         raise ValueError("law must be one law or a list of laws, got an empty list")
     names = _named(families)
-    rng = np.random.default_rng(seed)
     plans = {}
     for name, family in zip(names, families, strict=True):
         draws = Draws(question, machine, limits, family, batch, rule)
-        plans[name] = _one(name, draws, shape, n, seed, rng)
+        plans[name] = _one(name, draws, shape, n, seed)
     return _joined(plans) if many and len(plans) > 1 else next(iter(plans.values()))
 
 
-def _one(name: str, draws: Draws, shape, n: int, seed: int, rng) -> Plan:
+def _one(name: str, draws: Draws, shape, n: int, seed: int) -> Plan:
     """Return the plan by one law."""
     inputs = draws.inputs
+    rng = np.random.default_rng(seed)
     levels = shares.hypercube(rng, n, len(inputs)) if inputs else np.zeros((1, 0))
     check_rivals(draws, levels)
     found = draws(levels)
