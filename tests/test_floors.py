@@ -40,7 +40,7 @@ FLOORS = {
     "notebook": 7,
     "cli": 7,
 }
-FREE = {"_check", "_lazy", "_syntax", "__init__"}
+FREE = {"_check", "_lazy", "_remarks", "_syntax", "__init__"}
 HEAVY = {
     "torch",
     "scipy",
@@ -60,6 +60,8 @@ ALLOWED = {
     "scaling_utils.fitting": {"scipy"},
     "scaling_utils.counting": {"scipy"},
     "scaling_utils.memory": set(),
+    "scaling_utils.planning": set(),
+    "scaling_utils.carbon": set(),
     "scaling_utils.architectures": {"scipy"},
     "scaling_utils.corpora": {"scipy"},
     "scaling_utils.distributed": set(),
