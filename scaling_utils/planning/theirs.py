@@ -178,18 +178,18 @@ def deepspeed(a: Architecture, layout: Layout, s: int) -> Estimate:
     count, n, shape = float(parameters(a).total), layout.devices, a.shape
     width = shape.d_ff if a.experts is None else max(shape.d_ff, a.d_expert)
     largest = shape.d_model * max(shape.vocab, width, shape.d_attn)
-    twice = "12 bytes, divided by all devices"
+    last = layout.zero == 3
     items = [
-        Item("weights", 2 * count / (n if layout.zero == 3 else 1), "2 bytes"),
-        Item("gradients", 6 * count / n, "2 bytes, and 4 that repeat them; by all devices"),
-        Item("optimiser", 12 * count / n, twice),
+        Item("weights", 2 * count / (n if last else 1), "2 bytes" + (", divided" if last else "")),
+        Item(
+            "gradients",
+            (4 if last else 6) * count / n,
+            "4 bytes, divided" if last else "2 bytes and 4 once more, divided",
+        ),
+        Item("optimiser", 12 * count / n, "12 bytes, divided by all devices"),
     ]
-    if layout.zero == 3:
-        # 18/n in all: two of the twenty bytes of stage 2 are not there.
-        items[1] = Item("gradients", 4 * count / n, "4 bytes, divided by all devices")
+    if last:
         items.append(Item("gathered", 4.0 * largest, "4 bytes of the largest layer"))
-    else:
-        items[1] = Item("gradients", 6 * count / n, "2 and 4 bytes, divided by all devices")
     return Estimate(
         "deepspeed",
         tuple(items),
