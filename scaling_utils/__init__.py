@@ -12,6 +12,7 @@ A room imports only from the floors below its own:
 - ``units``: work, memory and losses in the same units everywhere
 - ``laws``, ``hardware``, ``shapes``: laws as objects; accelerators; shapes of transformers
 - ``counting``, ``memory``, ``fitting``: parameters and FLOPs; bytes; laws from tables of runs
+- ``tables``: tables of runs as their authors have them
 - ``corpora``, ``models``, ``training``: texts and sources; what is trained; the loop
 - ``tasks``: what a model learns on, and how it is measured
 - ``distributed``: several processes from a notebook cell, and what they say to each other
@@ -34,6 +35,7 @@ _ROOMS = (
     "counting",
     "memory",
     "fitting",
+    "tables",
     "corpora",
     "models",
     "training",
