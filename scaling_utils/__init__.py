@@ -14,6 +14,7 @@ A room imports only from the floors below its own:
 - ``counting``, ``memory``, ``fitting``: parameters and FLOPs; bytes; laws from tables of runs
 - ``tables``: tables of runs as their authors have them
 - ``corpora``, ``models``, ``training``: texts and sources; what is trained; the loop
+- ``planning``: plans of training runs, each answer with its range
 - ``tasks``: what a model learns on, and how it is measured
 - ``distributed``: several processes from a notebook cell, and what they say to each other
 - ``judging``: scores of models, with their uncertainty
@@ -39,6 +40,7 @@ _ROOMS = (
     "corpora",
     "models",
     "training",
+    "planning",
     "tasks",
     "distributed",
     "judging",

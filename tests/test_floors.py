@@ -27,10 +27,12 @@ FLOORS = {
     "memory": 2,
     "tables": 2,
     "planning": 3,
+    "architectures": 3,
     "carbon": 3,
     "corpora": 3,
     "models": 3,
     "training": 3,
+    "planning": 4,
     "tasks": 4,
     "distributed": 4,
     "judging": 4,
@@ -40,7 +42,7 @@ FLOORS = {
     "notebook": 7,
     "cli": 7,
 }
-FREE = {"_check", "_lazy", "_syntax", "__init__"}
+FREE = {"_check", "_lazy", "_remarks", "_syntax", "__init__"}
 HEAVY = {
     "torch",
     "scipy",
@@ -61,6 +63,7 @@ ALLOWED = {
     "scaling_utils.counting": {"scipy"},
     "scaling_utils.memory": set(),
     "scaling_utils.tables": set(),
+    "scaling_utils.planning": set(),
     "scaling_utils.corpora": {"scipy"},
     "scaling_utils.distributed": set(),
     "scaling_utils.judging": set(),
