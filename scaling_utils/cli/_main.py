@@ -1,19 +1,22 @@
-"""The command itself: its subcommands and what it returns."""
+"""The command itself: what it returns, and how it says what is wrong."""
 
 from __future__ import annotations
 
-import argparse
 import os
+import re
 import sys
 
-from scaling_utils import __version__
-from scaling_utils.cli import count, fit, sweep
+import click
+
+from scaling_utils.cli._group import COMMANDS, COMPLETE, group
+
+INTERRUPTED = 130
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``scaling-utils``.
 
-    Bad input is told in one line on standard error.
+    Input that cannot be used is told in one line on standard error.
 
     Parameters
     ----------
@@ -23,29 +26,86 @@ def main(argv: list[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0; 1 after the result of a fit that is not to be relied on or of a sweep
-        with jobs that failed; 2 for bad input; 130 for a sweep that was interrupted.
-
-    Raises
-    ------
-    SystemExit
-        From ``argparse``: with code 2 for words that it does not know, 0 after ``--help``.
+        The status: 0; 1 after an answer that is not to be relied on (under ``--strict``: after
+        any remark) and after a sweep with jobs that failed; 2 for input that cannot be used;
+        130 where it was interrupted.
     """
-    parser = argparse.ArgumentParser(
-        prog="scaling-utils", description="Scaling laws, counts and sweeps from the command line."
-    )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for command in (fit, count, sweep):
-        command.add(commands)
-    args = parser.parse_args(argv)
+    instruction = os.environ.get(COMPLETE)
+    if instruction:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(group, {}, "scaling-utils", COMPLETE, instruction)
+    words = sys.argv[1:] if argv is None else list(argv)
+    outer = None
     try:
-        code = args.run(args)
+        if not words:
+            raise click.UsageError(f"name a command: {', '.join(COMMANDS)} (--help says more)")
+        with group.make_context("scaling-utils", words) as outer:
+            status = group.invoke(outer) or 0
         sys.stdout.flush()
-        return code
-    except ValueError as error:
-        print(f"scaling-utils {args.command}: {error}", file=sys.stderr)
-        return 2
+        return status
+    except click.exceptions.Exit as stop:  # after --help and --version
+        return stop.exit_code
     except BrokenPipeError:  # the reader of our output, head for example, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except click.ClickException as error:
+        return _refuse(outer, _of_click(error))
+    except (ValueError, TypeError, ArithmeticError) as error:
+        return _refuse(outer, _by_option(outer, str(error) or type(error).__name__))
+    except OSError as error:
+        return _refuse(outer, _of_system(error))
+    except (KeyboardInterrupt, click.Abort):
+        return _refuse(outer, "interrupted", INTERRUPTED)
+
+
+def _refuse(outer: click.Context | None, sentence: str, status: int = 2) -> int:
+    """Say in one line what is wrong, and return the status."""
+    command = outer and outer.invoked_subcommand
+    place = f"scaling-utils {command}" if command else "scaling-utils"
+    print(f"{place}: {' '.join(sentence.split())}", file=sys.stderr)
+    return status
+
+
+def _of_click(error: click.ClickException) -> str:
+    """Return what click says in the form of this package: lower case, with what is near."""
+    if isinstance(error, click.NoSuchOption):
+        near = min(
+            error.possibilities or [],
+            key=lambda name: abs(len(name) - len(error.option_name)),
+            default=None,
+        )
+        hint = f"; did you mean {near}?" if near else "; --help lists the options"
+        return f"no such option {error.option_name}{hint}"
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        return f"{_name(error.param)} is missing; --help says what it is"
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        return f"{_name(error.param)}: {error.message}"
+    sentence = error.format_message().rstrip(".")
+    return sentence[:1].lower() + sentence[1:]
+
+
+def _name(param: click.Parameter) -> str:
+    """Return how a parameter is typed."""
+    return (
+        max(param.opts, key=len) if isinstance(param, click.Option) else param.human_readable_name
+    )
+
+
+def _by_option(outer: click.Context | None, sentence: str) -> str:
+    """Return a complaint of the library with the option's name in place of the argument's."""
+    if outer is None or outer.invoked_subcommand is None:
+        return sentence
+    command = group.get_command(outer, outer.invoked_subcommand)
+    options = {
+        param.name: _name(param) for param in command.params if isinstance(param, click.Option)
+    }
+    return re.sub(
+        r"^(\w+)(?= must\b)", lambda found: options.get(found[1], found[1]), sentence, count=1
+    )
+
+
+def _of_system(error: OSError) -> str:
+    """Return what the system says, with the file that it is about."""
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{error.strerror or error}"

@@ -2,75 +2,79 @@
 
 from __future__ import annotations
 
-import argparse
 import signal
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
-from scaling_utils.cli._types import whole
+import click
 
-_ABOUT = """\
-Run the jobs of a TOML or YAML file and write each result to FOLDER/ledger.jsonl as it comes.
+from scaling_utils.cli._numbers import Number
 
-Killed or interrupted, the same command goes on where it stopped: jobs that are done are not run
-again, the others start from their last checkpoint. Failed jobs are tried again."""
-
-_EXAMPLE = """\
-example of a config file, study.toml:
+_EXAMPLE = """\b
+Example of a config file, study.toml:
   experiment = "package.module:function"
   [fixed]
   steps = 1000
   [[grid]]
   vary = { width = [8, 16, 32], seed = [0, 1] }
 
-examples:
+\b
+Examples:
   scaling-utils sweep study.toml --out study --csv study.csv
   scaling-utils sweep study.toml --out study --scheduler tcp://127.0.0.1:8786
-  scaling-utils sweep study.toml --out study --slurm slurm.toml --workers 20"""
+  scaling-utils sweep study.toml --out study --slurm slurm.toml --workers 20
+
+The status is 1 where jobs failed, and 130 where the sweep was interrupted."""
+_PATH = click.Path(path_type=Path)
 
 
-def add(commands) -> None:
-    """Add the subcommand to argparse's ``commands``."""
-    parser = commands.add_parser(
-        "sweep",
-        help="run many jobs of an experiment, and go on after an interruption",
-        description=_ABOUT,
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("config", type=Path, help="TOML or YAML file")
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="FOLDER", help="ledger and checkpoints go here"
-    )
-    parser.add_argument(
-        "--workers", type=whole, default=2, help="processes of one thread each (default: 2)"
-    )
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--scheduler", metavar="ADDRESS", help="of a running Dask scheduler")
-    where.add_argument(
-        "--slurm",
-        type=Path,
-        metavar="FILE",
-        help="TOML file with options of dask_jobqueue.SLURMCluster",
-    )
-    parser.add_argument("--csv", type=Path, metavar="PATH", help="write the rows as a table too")
-    parser.add_argument(
-        "--record",
-        type=Path,
-        metavar="FOLDER",
-        help="write jobs.csv and runs.csv there: the whole record, with where it ran",
-    )
-    parser.add_argument(
-        "--accept-changed",
-        action="store_true",
-        help="go on though the experiment's code has changed; what is done stays",
-    )
-    parser.add_argument("--quiet", action="store_true", help="no lines about the progress")
-    parser.set_defaults(run=run)
+@click.command("sweep", epilog=_EXAMPLE)
+@click.argument("config", type=_PATH)
+@click.option(
+    "--out", type=_PATH, required=True, metavar="FOLDER", help="Ledger and checkpoints go here."
+)
+@click.option(
+    "--workers",
+    type=Number(whole=True),
+    default=2,
+    show_default=True,
+    help="Processes of one thread each.",
+)
+@click.option("--scheduler", metavar="ADDRESS", help="Of a running Dask scheduler.")
+@click.option(
+    "--slurm",
+    type=_PATH,
+    metavar="FILE",
+    help="TOML file with options of dask_jobqueue.SLURMCluster.",
+)
+@click.option("--csv", type=_PATH, metavar="PATH", help="Write the rows as a table too.")
+@click.option(
+    "--record",
+    type=_PATH,
+    metavar="FOLDER",
+    help="Write jobs.csv and runs.csv there: the whole record, with where it ran.",
+)
+@click.option(
+    "--accept-changed",
+    is_flag=True,
+    help="Go on though the experiment's code has changed; what is done stays.",
+)
+@click.option("--quiet", is_flag=True, help="No lines about the progress.")
+def command(**options) -> int:
+    """Run the jobs of a TOML or YAML file and write each result to FOLDER/ledger.jsonl.
+
+    Killed or interrupted, the same command goes on where it stopped: jobs that are done are not
+    run again, the others start from their last checkpoint. Failed jobs are tried again.
+    """
+    args = SimpleNamespace(**options)
+    if args.scheduler is not None and args.slurm is not None:
+        raise click.UsageError("--scheduler and --slurm say two places; give one of them")
+    return _run(args)
 
 
-def run(args: argparse.Namespace) -> int:
-    """Run the sweep and return the exit code: 1 where jobs failed, 130 where interrupted."""
+def _run(args: SimpleNamespace) -> int:
+    """Run the sweep and return the status: 1 where jobs failed, 130 where interrupted."""
     from scaling_utils.sweeps import JobsFailed, read_config, sweep
     from scaling_utils.sweeps.config import read_toml
     from scaling_utils.sweeps.tables import with_diverged
@@ -116,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-def _check_places(args: argparse.Namespace, ledger: Path) -> None:
+def _check_places(args: SimpleNamespace, ledger: Path) -> None:
     """Raise for a place that cannot be written now, not when all jobs have run."""
     from scaling_utils.sweeps.tables import check_writable
 
@@ -134,7 +138,7 @@ def _check_places(args: argparse.Namespace, ledger: Path) -> None:
             ) from error
 
 
-def _write(args: argparse.Namespace, ledger: Path, rows: list[dict]) -> None:
+def _write(args: SimpleNamespace, ledger: Path, rows: list[dict]) -> None:
     """Write the tables that were asked for."""
     from scaling_utils.sweeps import record, write_csv
 

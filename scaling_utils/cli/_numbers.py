@@ -1,0 +1,130 @@
+"""Numbers as people type them: 1e24, 70B, 15T, 2.5k, 73,824,672, 30d, 0.3:0.4:0.5."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+import click
+
+from scaling_utils.units import PF_DAY
+
+COUNTS = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
+_PREFIXES = {"": 0, "g": 9, "t": 12, "p": 15, "e": 18, "z": 21, "y": 24}
+_FLOPS = {f"{prefix}flop{s}": 10.0**power for prefix, power in _PREFIXES.items() for s in ("", "s")}
+_DAYS = dict.fromkeys(("pf-day", "pf-days", "pfday", "pfdays"), PF_DAY)
+_BINARY = {"kib": 2.0**10, "mib": 2.0**20, "gib": 2.0**30, "tib": 2.0**40}
+# A suffix is read without its case, as is the custom: 70b and 70B are the same size.
+SUFFIXES = {
+    "count": COUNTS,
+    "work": COUNTS | _FLOPS | _DAYS,
+    "bytes": {"": 1.0, "b": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12} | _BINARY,
+    "money": COUNTS,
+    "hours": COUNTS | {"h": 1.0, "kh": 1e3, "mh": 1e6},
+    "mass": {"": 1.0, "kg": 1.0, "k": 1e3, "m": 1e6, "tonne": 1e3, "tonnes": 1e3},
+    "energy": {"": 1.0, "kwh": 1.0, "mwh": 1e3, "gwh": 1e6, "k": 1e3, "m": 1e6},
+    "share": {"": 1.0, "%": 1e-2},
+    "plain": {"": 1.0},
+}
+_MANTISSA = r"[+-]?(?:\d+(?:,\d{3})+(?:\.\d*)?|[\d_]+(?:\.[\d_]*)?|\.\d+)(?:e[+-]?\d+)?"
+_NUMBER = re.compile(
+    rf"\s*[$€£]?\s*(?:(?P<mantissa>{_MANTISSA})(?:\s*[*x×·]\s*10\^?(?P<power>[+-]?\d+))?"
+    r"|10\^(?P<alone>[+-]?\d+))\s*(?P<suffix>[a-z%-]*)\s*",
+    re.IGNORECASE,
+)
+EXAMPLES = {
+    "count": "3e9, 70B or 1.5T",
+    "work": "1e24, 3640 PF-days or 5 ZFLOP",
+    "bytes": "80GB or 74.5GiB",
+    "money": "2.5k, 3.5M or 250,000",
+    "hours": "5000 or 1.3M",
+    "mass": "25000 or 25 tonnes",
+    "energy": "1e6 or 450 MWh",
+    "share": "0.4 or 40%",
+    "plain": "1.1",
+}
+
+
+def read(text: str, kind: str = "count") -> float:
+    """Return the positive finite number that a text writes.
+
+    Parameters
+    ----------
+    text : str
+        Such as "1e24", "3.8x10^25", "70B", "73,824,672".
+    kind : str
+        One of ``SUFFIXES``: which suffixes it may have.
+
+    Returns
+    -------
+    float
+        In the base unit of the kind: FLOPs, bytes, hours, kg, kWh.
+
+    Raises
+    ------
+    ValueError
+        If the text is no such number, or not above zero and finite.
+    """
+    suffixes = SUFFIXES[kind]
+    found = _NUMBER.fullmatch(text)
+    if found is None or found["suffix"].lower() not in suffixes:
+        hint = ""
+        if re.fullmatch(r"\s*\d+,\d+\s*", text):
+            hint = "; a comma stands between thousands, a point before decimals"
+        raise ValueError(f"must be a positive number such as {EXAMPLES[kind]}, got {text!r}{hint}")
+    try:
+        number = float((found["mantissa"] or "1").replace(",", ""))
+        number *= 10.0 ** int(found["power"] or found["alone"] or 0)
+    except (OverflowError, ValueError):
+        number = math.inf
+    number *= suffixes[found["suffix"].lower()]
+    if not (math.isfinite(number) and number > 0):
+        raise ValueError(f"must be a positive number such as {EXAMPLES[kind]}, got {text!r}")
+    return number
+
+
+class Number(click.ParamType):
+    """A positive number with the suffixes of its kind, whole where ``whole`` is True."""
+
+    def __init__(self, suffixes: str = "count", *, whole: bool = False, zero: bool = False):
+        self.suffixes, self.whole, self.zero = suffixes, whole, zero
+        self.name = "n" if whole else "x"
+
+    def convert(self, value, param, ctx):
+        """Read a text; a number is passed on."""
+        if not isinstance(value, str):
+            return value
+        if self.zero and re.fullmatch(r"\s*\+?0+(\.0*)?\s*", value):
+            return 0 if self.whole else 0.0
+        try:
+            number = read(value, self.suffixes)
+            if self.whole and number != int(number):
+                raise ValueError(f"must be a whole number, got {value!r}")
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return int(number) if self.whole else number
+
+
+class Word(click.Choice):
+    """One of some words; the nearest is named for another."""
+
+    def __init__(self, words: Iterable[str]):
+        super().__init__(list(words))
+
+    def convert(self, value, param, ctx):
+        """Return the word, as it is written in the list."""
+        if value not in self.choices:
+            near = get_close_matches(str(value), self.choices, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            self.fail(f"must be one of {', '.join(self.choices)}; got {value!r}{hint}", param, ctx)
+        return value
+
+
+def shown(number: float, digits: int = 4) -> str:
+    """Return a number for people: 1,234 or 40.4 or 1.31e+08."""
+    if number and not 1e-4 <= abs(number) < 1e7:
+        return f"{number:.{digits}g}"
+    text = f"{number:,.0f}" if abs(number) >= 10**digits else f"{number:.{digits}g}"
+    return text

@@ -1,0 +1,160 @@
+"""Answers as people read them: lines and tables, in any width, without a number cut.
+
+On a terminal tables are as wide as it is, and have bold headings; elsewhere they are plain text
+and as wide as they need, unless ``COLUMNS`` says otherwise. rich draws them and is loaded only
+here.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+GAP = 2  # blanks between columns
+NARROWEST = 20  # columns: below it nothing is legible anyway
+FOLDED = 16  # columns that a text needs, to be folded beside numbers
+ENDLESS = 100_000
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under headings.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        The headings; empty strings for a table without them.
+    rows : sequence of sequences of str
+        The cells. Nothing in them is wrapped or cut, but for ``prose``.
+    prose : sequence of int
+        The places of the columns whose cells are sentences, and may be folded.
+    title : str
+        A line above; may be empty.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    prose: Sequence[int] = ()
+    title: str = ""
+
+
+def pairs(rows: Iterable[tuple[str, str]], title: str = "") -> Table:
+    """A table of two columns without headings: what it is, and how much."""
+    return Table(("", ""), [(name, text) for name, text in rows], prose=(1,), title=title)
+
+
+def width_of(stream) -> int:
+    """Return how many columns to use: ``COLUMNS``, the terminal's, or as many as are needed."""
+    try:
+        told = int(os.environ.get("COLUMNS", ""))
+    except ValueError:
+        told = 0
+    if told > 0:
+        return max(told, NARROWEST)
+    if not _is_terminal(stream):
+        return ENDLESS
+    try:
+        return max(os.get_terminal_size(stream.fileno()).columns or 80, NARROWEST)
+    except (OSError, ValueError):
+        return 80
+
+
+def render(parts: Iterable[str | Table], stream, width: int | None = None) -> str:
+    """Return parts as text for a stream: with escape codes only where it is a terminal."""
+    width = width_of(stream) if width is None else width
+    shown = []
+    for part in [parts] if isinstance(parts, (str, Table)) else parts:
+        if isinstance(part, Table):
+            shown.append(_table(part, width, _is_terminal(stream)))
+        else:
+            shown += [_wrapped(line, width) for line in part.split("\n")]
+    return "\n".join(shown)
+
+
+def _is_terminal(stream) -> bool:
+    return bool(getattr(stream, "isatty", bool)())
+
+
+def _wrapped(line: str, width: int) -> str:
+    """Fold a line between words, with its continuation indented; a word is never broken."""
+    if len(line) <= width:
+        return line
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    return textwrap.fill(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _table(table: Table, width: int, styled: bool) -> str:
+    title = f"{_wrapped(table.title, width)}\n" if table.title else ""
+    if not table.rows:
+        return title.rstrip("\n")
+    if _least(table) > width:
+        return title + _records(table, width)
+    return title + _drawn(table, width, styled)
+
+
+def _least(table: Table) -> int:
+    """The fewest columns in which no number and no word is broken."""
+    total = -GAP
+    for place, heading in enumerate(table.columns):
+        cells = [heading, *(row[place] for row in table.rows)]
+        longest = max(map(len, cells))
+        if place in table.prose:
+            words = max((len(word) for cell in cells for word in cell.split()), default=0)
+            longest = min(longest, max(words, FOLDED))
+        total += longest + GAP
+    return total
+
+
+def _records(table: Table, width: int) -> str:
+    """Write each row as lines of its own: its first cell, then the others with their headings."""
+    lines = []
+    for first, *others in table.rows:
+        lines.append(_wrapped(first, width))
+        for heading, cell in zip(table.columns[1:], others, strict=True):
+            if cell:
+                lines.append(_wrapped(f"  {heading}: {cell}" if heading else f"  {cell}", width))
+    return "\n".join(lines)
+
+
+def _drawn(table: Table, width: int, styled: bool) -> str:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as Drawn
+    from rich.text import Text
+
+    headed = any(table.columns)
+    drawn = Drawn(
+        box=box.SIMPLE_HEAD if styled and headed else None,
+        show_header=headed,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, GAP, 0, 0),
+        header_style="bold",
+    )
+    for place, heading in enumerate(table.columns):
+        cells = [row[place] for row in table.rows]
+        folds = place in table.prose
+        drawn.add_column(
+            Text(heading),
+            justify="right" if not folds and place and _all_numbers(cells) else "left",
+            no_wrap=not folds,
+            overflow="fold",
+            min_width=None if folds else max(map(len, [heading, *cells])),
+        )
+    for row in table.rows:
+        drawn.add_row(*map(Text, row))
+    buffer = io.StringIO()
+    console = Console(
+        file=buffer, width=width, force_terminal=styled, force_jupyter=False, highlight=False
+    )
+    console.print(drawn)
+    return "\n".join(line.rstrip() for line in buffer.getvalue().rstrip("\n").split("\n"))
+
+
+def _all_numbers(cells: Iterable[str]) -> bool:
+    return all(cell.lstrip("-+~")[:1].isdigit() for cell in cells if cell not in ("", "-"))
