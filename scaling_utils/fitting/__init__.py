@@ -24,6 +24,7 @@ __getattr__, __dir__, __all__ = attach(
         "local": ("contrasts", "local_exponents"),
         "parametric": ("fit_parametric",),
         "power": ("fit_power_law",),
+        "product": ("Product", "fit_product"),
         "repetition": ("fit_repetition",),
         "report": ("Report",),
         "resamples": ("Resamples",),
