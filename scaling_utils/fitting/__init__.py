@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = attach(
         "envelope": ("fit_envelope",),
         "errors": ("FitError", "FitWarning"),
         "fit": ("Fit", "bootstrap"),
+        "forms": ("FORMS", "Comparison", "Form", "compare_forms"),
         "interactions": ("Interaction", "interaction"),
         "isoflop": ("fit_isoflop",),
         "local": ("contrasts", "local_exponents"),
