@@ -19,7 +19,8 @@ __getattr__, __dir__, __all__ = attach(
         "envelope": ("fit_envelope",),
         "errors": ("FitError", "FitWarning"),
         "fit": ("Fit", "bootstrap"),
-        "forms": ("FORMS", "Comparison", "Form", "compare_forms"),
+        "_comparison": ("Comparison", "FormScore"),
+        "forms": ("FORMS", "Form", "compare_forms"),
         "interactions": ("Interaction", "interaction"),
         "isoflop": ("fit_isoflop",),
         "local": ("contrasts", "local_exponents"),
@@ -31,6 +32,7 @@ __getattr__, __dir__, __all__ = attach(
         "resamples": ("Resamples",),
         "surface": ("Surface", "fit_surface"),
         "transfer": ("fit_transfer",),
+        "valleys": ("Frontier", "fit_valleys"),
         "valley": ("IsoFlopBias", "isoflop_bias"),
     },
 )
