@@ -14,8 +14,11 @@ from scaling_utils._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "accuracy": ("fit_accuracy", "fit_error"),
         "broken": ("fit_broken_power_law",),
+        "chain": ("Chain", "ChainResamples"),
         "coupled": ("fit_coupled",),
+        "curves": ("ExponentialError", "Sigmoid"),
         "envelope": ("fit_envelope",),
         "errors": ("FitError", "FitWarning"),
         "fit": ("Fit", "bootstrap"),
