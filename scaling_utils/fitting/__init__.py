@@ -33,6 +33,8 @@ __getattr__, __dir__, __all__ = attach(
         "repetition": ("fit_repetition",),
         "report": ("Report",),
         "resamples": ("Resamples",),
+        "_saving": ("load", "save"),
+        "saved": ("SavedFit", "saved_of"),
         "surface": ("Surface", "fit_surface"),
         "transfer": ("fit_transfer",),
         "valleys": ("Frontier", "fit_valleys"),
