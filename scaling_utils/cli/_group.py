@@ -13,7 +13,8 @@ from scaling_utils import __version__
 # name: where the click command is, and what it is for. The line stands here so that the list of
 # commands can be printed without loading numpy.
 COMMANDS = {
-    "fit": ("scaling_utils.cli._argparse:fit", "Fit a scaling law to a table of runs."),
+    "fit": ("scaling_utils.cli.fit:command", "Fit a scaling law to a table of runs."),
+    "predict": ("scaling_utils.cli.predict:command", "Predict with a saved fit."),
     "count": ("scaling_utils.cli._argparse:count", "Count parameters, FLOPs and bytes of a model."),
     "memory": (
         "scaling_utils.cli.memory:command",

@@ -11,7 +11,9 @@ import numpy as np
 
 from scaling_utils.fitting._evidence import plain_numbers
 from scaling_utils.fitting._formulas import FORMULAS, constants_of
-from scaling_utils.fitting.saved import MOST_DRAWS, MOST_RESIDUALS, Accuracy, Noise, SavedFit
+from scaling_utils.fitting.keeping import MOST_DRAWS
+from scaling_utils.fitting.kept import MOST_RESIDUALS, Accuracy, Noise
+from scaling_utils.fitting.saved import SavedFit
 
 SCHEMA = "scaling-utils/saved-fit/1"
 LARGEST = 1 << 26  # bytes

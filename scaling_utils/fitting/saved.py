@@ -7,64 +7,17 @@ runs. Nothing in the file is run when it is read.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from scaling_utils._check import member, positive_array
-from scaling_utils.fitting._formulas import FORMULAS, constants_of, form_of, optimum, values
+from scaling_utils.fitting._formulas import FORMULAS, optimum, values
 from scaling_utils.fitting._intervals import interval_of
-from scaling_utils.fitting.curves import Sigmoid
-from scaling_utils.fitting.fit import Fit
-from scaling_utils.fitting.resamples import Resamples
+from scaling_utils.fitting.kept import Accuracy, Noise
 
 KINDS = ("mean", "new-run")
-MOST_DRAWS = 10_000
-MOST_RESIDUALS = 1_000
-
-
-@dataclass(frozen=True)
-class Noise:
-    """How far single runs lie from the law.
-
-    Attributes
-    ----------
-    scale : str
-        "log": residuals are of the logarithm; "value": in the unit of what was fitted.
-    sd : float
-        Their root mean square with the constants' degrees of freedom taken off; NaN without any.
-    residuals : array
-        Observed less predicted, widened by the degrees of freedom; at most a thousand quantiles.
-    """
-
-    scale: str
-    sd: float
-    residuals: np.ndarray = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """The second step: accuracy as a sigmoid of the loss, and its resamples.
-
-    Attributes
-    ----------
-    constants : dict of float
-        low, high, slope and middle of ``Sigmoid``.
-    draws : array, shape (draws, 4)
-        Paired with those of the first step.
-    range : (float, float)
-        Of the losses that it was fitted on.
-    """
-
-    constants: dict[str, float]
-    draws: np.ndarray = field(repr=False)
-    range: tuple[float, float]
-
-    def at(self, loss) -> float | np.ndarray:
-        """Return the accuracy at ``loss``."""
-        return Sigmoid(**self.constants).at(loss)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,8 +67,10 @@ class SavedFit:
     def words(self) -> str:
         """The formula."""
         if self.form != "product":
-            return FORMULAS[self.form].words.replace("y =", f"{self.y} =").replace(
-                "x", self.x[0] if self.form in ("power", "broken") else "x"
+            return (
+                FORMULAS[self.form]
+                .words.replace("y =", f"{self.y} =")
+                .replace("x", self.x[0] if self.form in ("power", "broken") else "x")
             )
         return f"{self.y} = k " + " ".join(f"{name}^{name}_exponent" for name in self.x)
 
@@ -252,9 +207,7 @@ class SavedFit:
         for name, value in x.items():
             low, high = self.ranges[name]
             log = np.log10(np.atleast_1d(positive_array(name, value)))
-            out[name] = np.maximum(log - math.log10(high), 0) - np.maximum(
-                math.log10(low) - log, 0
-            )
+            out[name] = np.maximum(log - math.log10(high), 0) - np.maximum(math.log10(low) - log, 0)
         return out
 
     # ---- inside ------------------------------------------------------------------------
@@ -281,77 +234,6 @@ class SavedFit:
             raise ValueError("new-run needs residuals with degrees of freedom; kind mean has none")
         extra = rng.choice(self.noise.residuals, size=drawn.shape)
         return drawn * np.exp(extra) if self.noise.scale == "log" else drawn + extra
-
-
-def saved_of(
-    fit: Fit, drawn: Resamples | None = None, *, y: str = "loss", unit: str = "nats per token",
-    x: tuple[str, ...] | None = None, accuracy: Accuracy | None = None,
-    source: Mapping | None = None,
-) -> SavedFit:  # fmt: skip
-    """Return what is kept of a fit.
-
-    Parameters
-    ----------
-    fit : Fit
-        Of ``fit_parametric``, ``fit_coupled``, ``fit_power_law``, ``fit_broken_power_law``,
-        ``fit_product`` or ``fit_valleys``.
-    drawn : Resamples, optional
-        Of that fit; the first ten thousand are kept.
-    y, unit : str
-        What the law gives, and its unit.
-    x : tuple of str, optional
-        Names of what it takes, where the form has none of its own.
-    accuracy : Accuracy, optional
-        A second step.
-    source : mapping, optional
-        For people; plain values.
-
-    Raises
-    ------
-    TypeError
-        If the fit is of no such form.
-    """
-    form = form_of(fit)
-    own = {"isoflop": ("C",), "product": getattr(fit, "variables", ())}
-    x = x or own.get(form) or (("N", "D") if FORMULAS[form].pair else ("x",))
-    names = constants_of(form, x)
-    columns = np.asarray(fit._columns, dtype=float)
-    draws = {}
-    if drawn is not None:
-        draws = {name: drawn.columns[:MOST_DRAWS, k] for k, name in enumerate(names)}
-    ranges = {
-        name: (float(v.min()), float(v.max()))
-        for name, v in zip([*x, *list(fit.data)[len(x) :]], fit.data.values(), strict=True)
-    }
-    if set(x) == {"N", "D"}:
-        C = 6 * fit.data["N"] * fit.data["D"]
-        ranges["C"] = (float(C.min()), float(C.max()))
-    return SavedFit(
-        form=form,
-        x=tuple(x),
-        y=y,
-        unit=unit,
-        constants=dict(zip(names, map(float, columns), strict=True)),
-        draws=draws,
-        ranges=ranges,
-        noise=None if form == "isoflop" else noise_of(fit),
-        rows=len(fit.residuals),
-        accuracy=accuracy,
-        source=dict(source or {}),
-    )
-
-
-def noise_of(fit: Fit) -> Noise:
-    """Return how far the rows of a fit lie from it, widened by its degrees of freedom."""
-    found = -np.sort(fit.residuals)[::-1]
-    spare = len(found) - fit._free
-    if spare <= 0:
-        return Noise(fit.report.scale, math.nan, np.empty(0))
-    wide = found * math.sqrt(len(found) / spare)
-    if len(wide) > MOST_RESIDUALS:
-        wide = np.quantile(wide, (np.arange(MOST_RESIDUALS) + 0.5) / MOST_RESIDUALS)
-    sd = float(np.sqrt(np.sum(found**2) / spare))
-    return Noise(fit.report.scale, sd, wide)
 
 
 def _bounds(drawn: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:

@@ -37,7 +37,7 @@ def optimal_repeated(family: Family, C, unique):
     """Return N and D of the lowest loss at C = 6 N D FLOPs with ``unique`` fresh tokens."""
     free, D = family.optimal(C)
     N = _best(lambda N: repeated_loss(family, N, C / (TRAINING_FLOPS * N), unique), free)
-    within = D <= unique
+    within = unique >= D
     N = np.where(within, free, N)
     return N, C / (TRAINING_FLOPS * N)
 

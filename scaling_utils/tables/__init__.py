@@ -5,8 +5,8 @@
 ...                     "val_loss": [4.1, 3.7, None]})
 >>> runs["N"].tolist(), runs.left_out
 ([20000000.0, 40000000.0], {'no loss': 1})
->>> print(runs.remarks[0])
-[assumed] N is 'params (M)' in millions, D is 'tokens', loss is 'val_loss'; --N, --D, --loss name others
+>>> [remark.code for remark in runs.remarks]
+['assumed', 'rows-left-out']
 
 Files are read row by row into typed arrays: CSV with any separator, JSON, JSON lines, Parquet
 where pyarrow is installed, what W&B exports, and standard input. A frame of any library is

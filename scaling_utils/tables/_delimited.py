@@ -87,7 +87,8 @@ class _Counted:
         self.number = 0
 
     def __iter__(self) -> Iterator[str]:
-        for line, self.number in zip(self._first, self._numbers, strict=True):
+        for line, number in zip(self._first, self._numbers, strict=True):
+            self.number = number
             yield line
         for line in self._feed:
             self.number = self._feed.number

@@ -1,4 +1,4 @@
-"""Going through a table once, and keeping the numbers only: it may be larger than memory as text."""
+"""Going through a table once, keeping the numbers only: as text it may be larger than memory."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def gather(
     whole = {name: np.concatenate(part) for name, part in parts.items() if part}
     out = {role.name: whole[role.name] for role in roles}
     for role in roles:  # what is only compared, or read where it is there
-        if role.name not in required and np.isnan(out[role.name]).any():
+        if role.name not in {*required, *MAY_BE_ZERO} and np.isnan(out[role.name]).any():
             del out[role.name]
     return Gathered(
         columns=out,

@@ -186,7 +186,7 @@ def _of_lists(name: str, header: list[str], rows) -> Source:
         for number, (_, row) in enumerate(rows, start=1):
             if not isinstance(row, Sequence) or isinstance(row, str) or len(row) != len(header):
                 raise TableError(
-                    f"{name}, row {number}: must be a list of {len(header)} cells, got {_short(row)}"
+                    f"{name}, row {number}: must hold {len(header)} cells, got {_short(row)}"
                 )
             yield number, row
 

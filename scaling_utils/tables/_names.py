@@ -49,9 +49,11 @@ PERPLEXITY = frozenset({"perplexity", "ppl", "val ppl", "eval ppl", "test ppl", 
                         "validation perplexity", "eval perplexity", "test perplexity"})  # fmt: skip
 # A column of these kinds names the run of a row, and is not a number.
 RUN = frozenset({"run", "run name", "run id", "runid", "name", "experiment", "exp", "exp name",
-                 "experiment name", "experiment id", "trial", "job", "uuid", "model name"})  # fmt: skip
-KIND = frozenset({"dataset", "data", "corpus", "data mix", "task", "domain", "metric", "tokenizer",
-                  "architecture", "arch", "family", "optimizer", "optimiser", "split"})  # fmt: skip
+                 "experiment name", "experiment id", "trial", "job", "uuid",
+                 "model name"})  # fmt: skip
+KIND = frozenset({"dataset", "data", "corpus", "data mix", "task", "domain", "metric",
+                  "tokenizer", "architecture", "arch", "family", "optimizer", "optimiser",
+                  "split"})  # fmt: skip
 STEP = frozenset({"step", "steps", "iter", "iteration", "checkpoint", "global step", "current step",
                   "current steps", "trainer global step"})  # fmt: skip
 

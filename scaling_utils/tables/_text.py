@@ -13,6 +13,7 @@ HEAD = 1 << 16  # bytes that decide what a file is
 LONGEST_LINE = 1 << 22  # characters; a table's line is some thousands at most
 PARQUET = b"PAR1"
 
+_PICKLE = "is a pickle, which could run code when read: write it as CSV, JSON or Parquet"
 _OTHERS = {
     b"\x1f\x8b": "is compressed by gzip: unpack it first",
     b"BZh": "is compressed by bzip2: unpack it first",
@@ -21,8 +22,8 @@ _OTHERS = {
     b"PK\x03\x04": "is an archive or a spreadsheet: save the sheet as CSV",
     b"\xd0\xcf\x11\xe0": "is a spreadsheet of an old kind: save the sheet as CSV",
     b"\x93NUMPY": "is an array of numpy, not a text file in UTF-8: write it as CSV",
-    b"\x80\x04\x95": "is a pickle, which could run code when read: write it as CSV, JSON or Parquet",
-    b"\x80\x05\x95": "is a pickle, which could run code when read: write it as CSV, JSON or Parquet",
+    b"\x80\x04\x95": _PICKLE,
+    b"\x80\x05\x95": _PICKLE,
     b"SQLite format 3": "is a database: export the table as CSV",
     b"%PDF": "is a PDF: a table of runs is needed as CSV, JSON or Parquet",
     b"ARROW1": "is an Arrow file: write it as Parquet",

@@ -101,11 +101,12 @@ def read(
         extra = [role for name in optional if isinstance(role := found.role(name), Role)]
         read_roles += [role for role in extra if role.name not in SIZES]
     else:
-        read_roles = [found.needed(name) for name in roles]
+        wanted = _derivable(found, roles)
+        read_roles = [found.needed(name) for name in wanted]
         extra = [role for name in optional if isinstance(role := found.role(name), Role)]
-        read_roles += extra
-        read_from = tuple(name for name in roles if name in SIZES)
-    required = tuple(roles or ("loss", *read_from))
+        read_roles += [role for role in extra if role.name not in wanted]
+        read_from = tuple(name for name in wanted if name in SIZES)
+    required = ("loss", *read_from) if roles is None else tuple(wanted)
     sign = decimal or _decimal(table, read_roles)
     got = gather(
         table, found, read_roles, required, where=where, mark=mark, group=group, weights=weights,
@@ -114,7 +115,7 @@ def read(
     said = frozenset(role.name for role in read_roles if role.said)
     ask_about_units(table.name, got.columns, read_from, said)
     ratio = _ratio(got.columns)
-    if roles is None:
+    if roles is None or set(wanted) != set(roles):
         got.columns.update(_completed(got.columns, read_from))
     got = got.filtered(where)
     runs = Runs(
@@ -132,6 +133,15 @@ def read(
     )
     remarks = [*_assumed(read_roles, sign, table), *notices(runs, got, group)]
     return Runs(**{**vars(runs), "remarks": tuple(remarks)})
+
+
+def _derivable(columns: Columns, roles: Sequence[str]) -> list[str]:
+    """Return the roles to read: where one size is not there, the two that it follows from."""
+    missing = [name for name in roles if name in SIZES and columns.role(name) == []]
+    others = [name for name in SIZES if name not in missing]
+    if len(missing) == 1 and all(isinstance(columns.role(name), Role) for name in others):
+        return list(dict.fromkeys([*(name for name in roles if name not in missing), *others]))
+    return list(roles)
 
 
 def _source(source, header, separator: str | None) -> Source:
