@@ -14,6 +14,9 @@ A room imports only from the floors below its own:
 - ``counting``, ``memory``, ``fitting``: parameters and FLOPs; bytes; laws from tables of runs
 - ``tables``: tables of runs as their authors have them
 - ``carbon``: energy and emissions, with dated tables
+- ``architectures``: published models to the integer
+- ``architectures``: published models to the integer
+- ``carbon``: energy and emissions, with dated tables
 - ``corpora``, ``models``, ``training``: texts and sources; what is trained; the loop
 - ``planning``: plans of training runs, each answer with its range
 - ``tasks``: what a model learns on, and how it is measured
@@ -38,6 +41,9 @@ _ROOMS = (
     "memory",
     "fitting",
     "tables",
+    "carbon",
+    "architectures",
+    "architectures",
     "carbon",
     "corpora",
     "models",

@@ -49,6 +49,6 @@ def named(argument: str, name, answering: dict[str, str]) -> str:
     near = get_close_matches(key, [one for one in answering if len(one) > 3], n=3)
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
     raise ValueError(
-        f"{argument} must be one of the {len(set(answering.values()))} of the table, by its name or "
-        f"its code (ISO 3166 alpha-3, such as FRA, or US-CA); got {name!r}{hint}"
+        f"{argument} must be one of {len(set(answering.values()))} names or their codes "
+        f"(ISO 3166 alpha-3, such as FRA, or US-CA); got {name!r}{hint}"
     )

@@ -107,7 +107,23 @@ PUBLISHED = tuple(_case(row) for row in _tables.rows("carbon_published"))
 
 
 def published(group: str) -> list[Case]:
-    """Return the cases of one group: "patterson", "llama", "llama-2", ...; see the table."""
+    """Return the cases of one source.
+
+    Parameters
+    ----------
+    group : str
+        "patterson", "llama", "llama-2", "bloom", ...; the error lists all.
+
+    Returns
+    -------
+    list of Case
+        In the order of the source.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an unknown group.
+    """
     groups = {_tables.folded(case.group): case.group for case in PUBLISHED}
     key = _tables.named("group", group, groups)
     return [case for case in PUBLISHED if case.group == key]

@@ -92,6 +92,16 @@ def facility(device_kwh, pue):
         kWh of the devices alone. Not the result of :func:`energy` with a PUE.
     pue : Pue, float or array
         See :func:`energy`.
+
+    Returns
+    -------
+    float or array
+        kWh, device_kwh * pue.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For energy that is not positive, or a PUE outside ``PUE_RANGE``.
     """
     return (positive_array("device_kwh", device_kwh) * _ratio(pue))[()]
 

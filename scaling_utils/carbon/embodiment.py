@@ -72,12 +72,34 @@ def _known() -> dict[str, Footprint]:
 
 
 def footprints() -> list[str]:
-    """Return the names of the published footprints in ``data/embodied.csv``."""
+    """Return the names of the published footprints.
+
+    Returns
+    -------
+    list of str
+        As :func:`footprint` takes them, in the order of ``data/embodied.csv``.
+    """
     return list(_known())
 
 
 def footprint(name: str) -> Footprint:
-    """Return a published footprint by its name; an unknown name is refused with the nearest."""
+    """Return a published footprint.
+
+    Parameters
+    ----------
+    name : str
+        One of :func:`footprints`.
+
+    Returns
+    -------
+    Footprint
+        In kg CO2e, years and words; its ``.covers`` says what is left out.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an unknown name, with the nearest known one.
+    """
     return _known()[_tables.named("name", name, {_tables.folded(n): n for n in _known()})]
 
 
@@ -96,6 +118,11 @@ def embodied(device_hours, of: str | Footprint = "ecologits"):
     float or array
         kg CO2e: device_hours times the footprint of one card with its share of the server, over
         the hours that it serves. No figure here has the building, the network or the end of life.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For hours below 0, or an unknown footprint, with the nearest known one.
     """
     hours = finite_array("device_hours", device_hours)
     if (hours < 0).any():

@@ -61,6 +61,11 @@ def pue(operator: str, year: int | None = None) -> Pue:
     year : int, optional
         The year described; the latest one unless given.
 
+    Returns
+    -------
+    Pue
+        :func:`energy` takes it as it is.
+
     Raises
     ------
     TypeError, ValueError

@@ -81,12 +81,34 @@ def _answering() -> dict[str, str]:
 
 
 def places() -> dict[str, str]:
-    """Return the name of each place in the table by its code."""
+    """Return the places of the table.
+
+    Returns
+    -------
+    dict of str to str
+        Name by code. :func:`grid` takes either.
+    """
     return {one.code: one.place for one in _all()}
 
 
 def grids_of(place: str) -> list[Intensity]:
-    """Return all rows of a place, by year; see :func:`grid` for its names."""
+    """Return all that the table has on a place.
+
+    Parameters
+    ----------
+    place : str
+        ISO code or English name, see :func:`grid`.
+
+    Returns
+    -------
+    list of Intensity
+        By year. Figures of different editions are no series: methods change between them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a place that is not in the table.
+    """
     code = _tables.named("place", place, _answering())
     return sorted((one for one in _all() if one.code == code), key=lambda one: one.year)
 

@@ -107,6 +107,16 @@ def measured(value, covers: str, pue: float = 1.0) -> Power:
         Where the meter sat: "the card", "the node's share", "the building's share".
     pue : float
         1 for a meter at the machines; the PUE that is inside for a meter of the building.
+
+    Returns
+    -------
+    Power
+        Of kind "measured".
+
+    Raises
+    ------
+    TypeError, ValueError
+        For watts that look like kilowatts, no words on what is covered, or a PUE below 1.
     """
     if not isinstance(covers, str) or not covers.strip():
         raise ValueError(f"covers must say in words what the meter saw, got {covers!r}")
@@ -123,6 +133,16 @@ def utilised(device: str | Device, share) -> Power:
     share : float or array
         Share of the rated power, above 0 and at most 1.2 (with the host's part). This is no
         MFU: a device that computes at 40 % of its peak may well draw 90 % of its power.
+
+    Returns
+    -------
+    Power
+        Of kind "utilised", the share times the rated power.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a device without a rated power, or a share that looks like a per cent.
     """
     shares = finite_array("share", share)
     if (shares <= 0).any() or (shares > 1.2).any():

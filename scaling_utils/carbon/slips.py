@@ -22,6 +22,11 @@ def slip(printed, computed, pue: float = 1.0, rel: float = 0.02) -> str:
     str
         "agrees", the slip, or "not explained". It names what fits and proves nothing: other
         causes can make the same ratio.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a figure that is not positive, or a PUE below 1.
     """
     ratio = number("printed", printed, above=0) / number("computed", computed, above=0)
     pue, rel = number("pue", pue, at_least=1), number("rel", rel, above=0, below=0.5)

@@ -13,13 +13,11 @@ from scaling_utils import __version__
 # name: where the click command is, and what it is for. The line stands here so that the list of
 # commands can be printed without loading numpy.
 COMMANDS = {
+    "plan": ("scaling_utils.cli.plan:command", "Plan a training run, with ranges."),
     "fit": ("scaling_utils.cli.fit:command", "Fit a scaling law to a table of runs."),
     "predict": ("scaling_utils.cli.predict:command", "Predict with a saved fit."),
-    "count": ("scaling_utils.cli._argparse:count", "Count parameters, FLOPs and bytes of a model."),
-    "memory": (
-        "scaling_utils.cli.memory:command",
-        "Ask what fits on a device, and how to lay out.",
-    ),
+    "count": ("scaling_utils.cli.count:command", "Count parameters, FLOPs and bytes of a model."),
+    "memory": ("scaling_utils.cli.memory:command", "Memory of a layout, and what fits."),
     "carbon": ("scaling_utils.cli.carbon:command", "Energy and emissions of device-hours."),
     "laws": ("scaling_utils.cli.laws:command", "List the published laws, and evaluate one."),
     "hardware": ("scaling_utils.cli.hardware:command", "List the accelerators: peaks and memory."),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 
 import click
 
 from scaling_utils.cli._group import COMMANDS, COMPLETE, group
+from scaling_utils.cli._names import typed, with_options
 
 INTERRUPTED = 130
 
@@ -78,9 +78,9 @@ def _of_click(error: click.ClickException) -> str:
         hint = f"; did you mean {near}?" if near else "; --help lists the options"
         return f"no such option {error.option_name}{hint}"
     if isinstance(error, click.MissingParameter) and error.param is not None:
-        return f"{_name(error.param)} is missing; --help says what it is"
+        return f"{typed(error.param)} is missing; --help says what it is"
     if isinstance(error, click.BadParameter) and error.param is not None:
-        return f"{_name(error.param)}: {error.message}"
+        return f"{typed(error.param)}: {error.message}"
     sentence = error.format_message().rstrip(".")
     return sentence[:1].lower() + sentence[1:]
 
@@ -93,16 +93,11 @@ def _name(param: click.Parameter) -> str:
 
 
 def _by_option(outer: click.Context | None, sentence: str) -> str:
-    """Return a complaint of the library with the option's name in place of the argument's."""
+    """Return a complaint of the library with options in place of its arguments' names."""
     if outer is None or outer.invoked_subcommand is None:
         return sentence
     command = group.get_command(outer, outer.invoked_subcommand)
-    options = {
-        param.name: _name(param) for param in command.params if isinstance(param, click.Option)
-    }
-    return re.sub(
-        r"^(\w+)(?= must\b)", lambda found: options.get(found[1], found[1]), sentence, count=1
-    )
+    return with_options(sentence, command)
 
 
 def _of_system(error: OSError) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+
+import click
 
 
 def known(what: str, name: str, names: Iterable[str], listing: str) -> str:
@@ -33,7 +36,7 @@ def known(what: str, name: str, names: Iterable[str], listing: str) -> str:
     near = starting or get_close_matches(key, folded, n=3, cutoff=0.6)
     words = " or ".join(repr(folded[each]) for each in near[:3])
     hint = f"; did you mean {words}?" if words else ";"
-    raise ValueError(f"{what} {name!r} is not known{hint} {listing} lists all")
+    raise ValueError(f"{what} {name!r} is not known{hint} `{listing}` lists all")
 
 
 def matching(what: str, word: str, described: Mapping[str, str]) -> list[str]:
@@ -48,3 +51,27 @@ def matching(what: str, word: str, described: Mapping[str, str]) -> list[str]:
     if not found:
         raise ValueError(f"--find: no {what} has {word!r} in its name or source")
     return found
+
+
+def typed(param: click.Parameter) -> str:
+    """Return how a parameter is typed: its longest option, or its argument's name."""
+    if isinstance(param, click.Option):
+        return max(param.opts, key=len)
+    return param.human_readable_name
+
+
+def with_options(sentence: str, command: click.Command) -> str:
+    """Return a sentence of the library with options in place of its arguments' names.
+
+    A name is one where it begins the sentence before "must", stands before an equals sign, or has
+    an underscore; elsewhere it may be the common word.
+    """
+    options = {
+        param.name: typed(param) for param in command.params if isinstance(param, click.Option)
+    }
+    underscored = "|".join(sorted((name for name in options if "_" in name), key=len, reverse=True))
+    patterns = [r"^(\w+)(?= must\b)", r"\b(\w+)(?= = )"]
+    patterns += [rf"(?<![\w-])({underscored})\b"] if underscored else []
+    for pattern in patterns:
+        sentence = re.sub(pattern, lambda found: options.get(found[1], found[1]), sentence)
+    return sentence

@@ -28,6 +28,20 @@ SUFFIXES = {
     "share": {"": 1.0, "%": 1e-2},
     "plain": {"": 1.0},
 }
+# A month has 30.4 days, a year 365.25.
+HOURS = {
+    unit: hours
+    for units, hours in {
+        ("s", "sec"): 1 / 3600,
+        ("min", "minutes"): 1 / 60,
+        ("h", "hour", "hours"): 1.0,
+        ("d", "day", "days"): 24.0,
+        ("w", "week", "weeks"): 168.0,
+        ("month", "months"): 730.5,
+        ("y", "year", "years"): 8766.0,
+    }.items()
+    for unit in units
+}
 _MANTISSA = r"[+-]?(?:\d+(?:,\d{3})+(?:\.\d*)?|[\d_]+(?:\.[\d_]*)?|\.\d+)(?:e[+-]?\d+)?"
 _NUMBER = re.compile(
     rf"\s*[$€£]?\s*(?:(?P<mantissa>{_MANTISSA})(?:\s*[*x×·]\s*10\^?(?P<power>[+-]?\d+))?"
@@ -105,6 +119,57 @@ class Number(click.ParamType):
         except ValueError as error:
             self.fail(str(error), param, ctx)
         return int(number) if self.whole else number
+
+
+class Ranged(click.ParamType):
+    """A number, or a range low:high or low:middle:high, as the 10, (50) and 90 %."""
+
+    name = "x or low:middle:high"
+
+    def __init__(self, suffixes: str = "count"):
+        self.suffixes = suffixes
+
+    def convert(self, value, param, ctx):
+        """Return a number, or a tuple of two or three in ascending order."""
+        if not isinstance(value, str):
+            return value
+        try:
+            numbers = tuple(read(part, self.suffixes) for part in value.split(":"))
+            if len(numbers) > 3:
+                raise ValueError(f"must be x, low:high or low:middle:high, got {value!r}")
+            if list(numbers) != sorted(numbers):
+                raise ValueError(f"must ascend, low:middle:high, got {value!r}")
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return numbers[0] if len(numbers) == 1 else numbers
+
+
+class Duration(click.ParamType):
+    """A time on the clock, in hours: 30d, 12h, 2 weeks, 1d12h. A number needs its unit."""
+
+    name = "duration"
+
+    def convert(self, value, param, ctx):
+        """Return hours."""
+        if not isinstance(value, str):
+            return value
+        text = value.strip().lower()
+        pieces = re.findall(r"\s*([\d.,]+)\s*([a-z]+)", text)
+        said = "".join(f"{number}{unit}" for number, unit in pieces)
+        if not pieces or said != re.sub(r"\s", "", text):
+            hint = ": say its unit" if re.fullmatch(r"[\d.,e+]+", text) else ""
+            self.fail(f"must be a time such as 30d, 12h or 1d12h, got {value!r}{hint}", param, ctx)
+        hours = 0.0
+        for number, unit in pieces:
+            if unit not in HOURS:
+                self.fail(
+                    f"has units s, min, h, d, weeks, months and years, got {value!r}", param, ctx
+                )
+            try:
+                hours += read(number, "plain") * HOURS[unit]
+            except ValueError as error:
+                self.fail(str(error), param, ctx)
+        return hours
 
 
 class Word(click.Choice):

@@ -114,9 +114,10 @@ def _records(table: Table, width: int) -> str:
     """Write each row as lines of its own: its first cell, then the others with their headings."""
     lines = []
     for first, *others in table.rows:
-        lines.append(_wrapped(first, width))
+        named = f"{table.columns[0]}: " if table.columns[0] else ""
+        lines.append(_wrapped(named + first, width))
         for heading, cell in zip(table.columns[1:], others, strict=True):
-            if cell:
+            if cell not in ("", "-"):
                 lines.append(_wrapped(f"  {heading}: {cell}" if heading else f"  {cell}", width))
     return "\n".join(lines)
 

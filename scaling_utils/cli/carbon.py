@@ -49,7 +49,7 @@ def command(device_hours, kwh, device, power, pue, grid, year, embodied, listed,
         result, text = _LISTED[listed]()
         return emit("carbon", result, lambda: [text], as_json=as_json, strict=strict)
     remarks = []
-    result = _energy(device_hours, kwh, device, power)
+    result = _energy(device_hours, kwh, device, power, remarks)
     result |= _building(result["device_kwh"], pue, remarks)
     result |= _emitted(result["kwh"], grid, year, remarks)
     result |= _made(device_hours, embodied)
@@ -58,7 +58,7 @@ def command(device_hours, kwh, device, power, pue, grid, year, embodied, listed,
     return emit("carbon", result, lambda: [_text(result)], remarks, as_json=as_json, strict=strict)
 
 
-def _energy(device_hours, kwh, device, power) -> dict:
+def _energy(device_hours, kwh, device, power, remarks: list[Remark]) -> dict:
     """The energy of the devices, and what it follows from."""
     if (device_hours is None) == (kwh is None):
         raise ValueError("give --device-hours (with --device or --power) or --kwh, one of the two")
@@ -72,6 +72,9 @@ def _energy(device_hours, kwh, device, power) -> dict:
         drawn = carbon.measured(power, "one device, as given")
     else:
         drawn = carbon.rated(device_of(device))
+        remarks.append(
+            Remark("rated-power", "the rated power is a ceiling; --power takes what was measured")
+        )
     return {
         "device_hours": device_hours,
         "power": {"watts": float(drawn.watts), "kind": drawn.kind, "covers": drawn.covers},

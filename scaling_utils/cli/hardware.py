@@ -107,11 +107,17 @@ def _many(listed: list[hardware.Device]) -> list:
             _usable(device),
             shown(device.bandwidth / 1e12),
             "-" if device.power is None else shown(device.power),
-            str(_year(device.source) or "-"),
+            _source(device),
         )
         for device in listed
     ]
     return [Table(heads, rows, title="dense peaks in TFLOP/s (int8: 10^12 operations/s)")]
+
+
+def _source(device: hardware.Device) -> str:
+    """Whose document it is, and its year where it states one."""
+    author = device.source.split()[0].strip(",.;")
+    return f"{author} {_year(device.source) or ''}".strip()
 
 
 def _one(device: hardware.Device) -> list:

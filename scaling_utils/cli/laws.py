@@ -11,6 +11,20 @@ from scaling_utils.cli._names import known, matching
 from scaling_utils.cli._numbers import Number, shown
 from scaling_utils.cli._out import emit, output_options
 from scaling_utils.cli._tables import Table, pairs
+from scaling_utils.laws import DomainLaws
+from scaling_utils.units import PF_DAY
+
+UNITS = {
+    "C": "FLOPs",
+    "N": "parameters",
+    "D": "tokens",
+    "unique": "tokens",
+    "loss": "nats per token",
+    "batch": "tokens",
+    "B": "tokens",
+    "S": "steps",
+    "M": "FLOPs per token",
+}
 
 
 @click.command(
@@ -49,7 +63,7 @@ def command(name, find, budget, N, D, unique, x, as_json, strict) -> int:
         raise ValueError("name a law or filter the list, not both")
     name = known("law", name, laws.PUBLISHED, "scaling-utils laws")
     answers = _answers(laws.get(name), name, budget, N, D, unique, x)
-    result = about(name) | {"answers": answers}
+    result = about(name) | {"answers": answers, "answer_units": UNITS}
     return emit("laws", result, lambda: _one(result), as_json=as_json, strict=strict)
 
 
@@ -103,6 +117,9 @@ def _answers(law, name: str, budget, N, D, unique, x) -> list[dict]:
 
 
 def _optimum(law, name: str, budget: float, unique) -> dict:
+    if isinstance(law, DomainLaws):
+        _no_unique(name, unique)
+        return _domain_optimum(law, name, budget)
     if isinstance(law, laws.DataConstrainedLaw):
         if unique is None:
             raise ValueError(f"{name} knows repeated data; say how many are unique: --unique")
@@ -120,11 +137,22 @@ def _optimum(law, name: str, budget: float, unique) -> dict:
         best = law.optimal(budget)
     else:
         raise ValueError(f"{name} has no optimum of a budget; it is a {type(law).__name__}")
-    kept = {field.name: getattr(best, field.name) for field in fields(best)}
+    names = [field.name for field in fields(best) if field.name != "inference_tokens"]
+    kept = {each: float(getattr(best, each)) for each in names}
     return kept | {"tokens_per_parameter": best.tokens_per_parameter}
 
 
+def _domain_optimum(law: DomainLaws, name: str, budget: float) -> dict:
+    if law.compute is None:
+        raise ValueError(f"{name} has a law of size only; --N asks it")
+    days = budget / PF_DAY
+    return {"N": float(law.allocation.at(days)), "loss": float(law.compute.loss(days))}
+
+
 def _loss(law, name: str, N, D, unique) -> dict:
+    if isinstance(law, DomainLaws) and N is not None and D is None:
+        _no_unique(name, unique)
+        return {"loss": float(law.size.loss(N))}
     pair = laws.ParametricLaw | laws.KaplanJoint | laws.CoupledLaw | laws.DataConstrainedLaw
     if not isinstance(law, pair):
         if isinstance(law, laws.StepLaw) and None not in (N, D):
@@ -177,7 +205,12 @@ def _one(result: dict) -> list:
     parts = [result["name"], pairs(rows)]
     for answer in result["answers"]:
         asked = {key: value for key, value in answer["question"].items() if value is not None}
-        told = {key: value for key, value in answer.items() if key != "question"}
-        title = "at " + ", ".join(f"{key} {shown(value)}" for key, value in asked.items())
-        parts.append(pairs([(f"  {key}", shown(v, 5)) for key, v in told.items()], title=title))
+        told = {key: value for key, value in answer.items() if key not in ("question", *asked)}
+        title = "at " + ", ".join(f"{key} {_with_unit(key, value)}" for key, value in asked.items())
+        rows = [(f"  {key}", _with_unit(key, value)) for key, value in told.items()]
+        parts.append(pairs(rows, title=title))
     return parts
+
+
+def _with_unit(name: str, value: float) -> str:
+    return f"{shown(value, 5)} {UNITS.get(name, '')}".rstrip()

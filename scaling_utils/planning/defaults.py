@@ -55,11 +55,15 @@ def pue_range() -> Range:
 
 
 def grid_range() -> Range:
-    """Return the carbon intensity of electricity somewhere, in kg CO2e per kWh."""
-    return Range(0.056, 0.369, 0.662, "kg CO2e/kWh", _GRID)
+    """Return the carbon intensity of electricity somewhere, in g CO2e per kWh."""
+    return Range(56.0, 369.0, 662.0, "g CO2e/kWh", _GRID)
 
 
-def batch_range(flops: float) -> Range:
-    """Return the tokens per step of a run of so many FLOPs."""
-    rule = 0.2920 * flops**0.3271
-    return Range(rule / 4, rule / 2, rule, "tokens", _BATCH)
+def batch_rule(flops):
+    """Return DeepSeek's batch in tokens for a run of so many FLOPs; an array is fine."""
+    return 0.2920 * flops**0.3271
+
+
+def batch_range() -> Range:
+    """Return the tokens per step as shares of :func:`batch_rule`."""
+    return Range(0.25, 0.5, 1.0, "of DeepSeek's rule", _BATCH)
