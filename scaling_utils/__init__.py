@@ -12,6 +12,7 @@ A room imports only from the floors below its own:
 - ``units``: work, memory and losses in the same units everywhere
 - ``laws``, ``hardware``, ``shapes``: laws as objects; accelerators; shapes of transformers
 - ``counting``, ``memory``, ``fitting``: parameters and FLOPs; bytes; laws from tables of runs
+- ``tables``: tables of runs as their authors have them
 - ``carbon``: energy and emissions, with dated tables
 - ``architectures``: published models to the integer
 - ``architectures``: published models to the integer
@@ -39,6 +40,7 @@ _ROOMS = (
     "counting",
     "memory",
     "fitting",
+    "tables",
     "carbon",
     "architectures",
     "architectures",

@@ -31,5 +31,4 @@ def _command(name: str) -> click.Command:
     )
 
 
-fit = _command("fit")
 count = _command("count")

@@ -14,7 +14,8 @@ from scaling_utils import __version__
 # commands can be printed without loading numpy.
 COMMANDS = {
     "plan": ("scaling_utils.cli.plan:command", "Plan a training run, with ranges."),
-    "fit": ("scaling_utils.cli._argparse:fit", "Fit a scaling law to a table of runs."),
+    "fit": ("scaling_utils.cli.fit:command", "Fit a scaling law to a table of runs."),
+    "predict": ("scaling_utils.cli.predict:command", "Predict with a saved fit."),
     "count": ("scaling_utils.cli.count:command", "Count parameters, FLOPs and bytes of a model."),
     "memory": ("scaling_utils.cli.memory:command", "Memory of a layout, and what fits."),
     "carbon": ("scaling_utils.cli.carbon:command", "Energy and emissions of device-hours."),

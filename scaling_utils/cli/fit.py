@@ -1,180 +1,239 @@
-"""``scaling-utils fit``: the parametric law of a table of runs."""
+"""``scaling-utils fit``: a scaling law of a table of runs, with its doubts."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
-import warnings
+import math
+from pathlib import Path
 
-from scaling_utils.cli import _units
-from scaling_utils.cli._fit_text import in_words
-from scaling_utils.cli._types import index, positive, resamples, sizes
-from scaling_utils.cli.runs import Runs, TableError, read_runs
+import click
 
-PARAMETERS = ("E", "A", "B", "alpha", "beta")
-LEVEL = 0.95
+from scaling_utils.cli._fit_forms import FORMS, wanted
+from scaling_utils.cli._numbers import Number
+from scaling_utils.cli._out import emit, output_options
+from scaling_utils.cli._reading import (
+    Conditioned,
+    Sizes,
+    column_options,
+    file_options,
+    read_table,
+    thinned,
+)
 
-_ABOUT = """\
-Fit L(N, D) = E + A/N^alpha + B/D^beta (Hoffmann et al. 2022, Approach 3) to a CSV file.
+MOST_RESAMPLES = 1_000_000  # their constants alone would fill the memory beyond this
+RESAMPLES = 400  # enough for 95 %: ten lie beyond each bound
+MOST_ROWS = 20_000  # more rows than this are steps of runs, and would take minutes
+PICTURES = (".png", ".svg", ".pdf")
 
-The file has a header and the columns loss (nats per token) and two of N (parameters),
-D (tokens) and C (training FLOPs, C = 6 N D). Runs without a loss are left out and counted.
-Other columns are ignored."""
-
-_EXAMPLE = """\
-example:
-  scaling-utils fit runs.csv --bootstrap 1000 --budget 1e21
-
-The exit code is 1 where the fit is not to be relied on; the reasons stand under `doubts`."""
-
-
-def add(commands) -> None:
-    """Add the subcommand to argparse's ``commands``."""
-    parser = commands.add_parser(
-        "fit",
-        help="fit the parametric law to a table of runs",
-        description=_ABOUT,
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("runs", help="CSV file, or - for standard input")
-    parser.add_argument(
-        "--sizes", type=sizes, metavar="X,Y", help="which two of N, D and C to use (default: N,D)"
-    )
-    _units.add_arguments(parser)
-    parser.add_argument(
-        "--delta",
-        type=positive,
-        default=1e-3,
-        help="log-loss residuals beyond delta count by size, not squared (default: 1e-3)",
-    )
-    parser.add_argument(
-        "--bootstrap",
-        type=resamples,
-        metavar="n",
-        help="95 %% intervals from n resamples of the runs",
-    )
-    parser.add_argument("--seed", type=index, default=0, help="of the bootstrap (default: 0)")
-    parser.add_argument(
-        "--budget",
-        type=positive,
-        action="append",
-        default=[],
-        metavar="C",
-        help="print the optimal N and D for C training FLOPs; may be given again",
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON with unrounded numbers")
-    parser.set_defaults(run=run)
+_EPILOG = (
+    """\b
+Forms:
+"""
+    + "".join(f"  {name:<9} {about}\n" for name, about in FORMS.items())
+    + """
+\b
+Examples:
+  scaling-utils fit runs.csv --budget 1e21
+  scaling-utils fit runs.csv --N params --N-unit M --loss val_loss --where dataset=c4
+  scaling-utils fit runs.jsonl --hold-out 'C>1e21' --compare --save fit.json --plot fit.png
+  scaling-utils fit runs.csv --form power --x N,D --y lr --at N=7e9,D=2e12
+  scaling-utils fit runs.csv --form isoflop --budget 1e23
+  scaling-utils fit runs.csv --accuracy hellaswag_acc --at N=7e9,D=2e12"""
+)
 
 
-def run(args: argparse.Namespace) -> int:
-    """Fit, print, and return the exit code: 1 where the fit is not to be relied on."""
-    from scaling_utils.fitting import FitError, FitWarning, fit_parametric
+class Held(click.ParamType):
+    """A constant and its value, such as alpha=0.34."""
 
-    table = read_runs(args.runs, sizes=args.sizes, units=_units.said_units(args))
-    name = "standard input" if args.runs == "-" else args.runs
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", FitWarning)
+    name = "name=value"
+
+    def convert(self, value, param, ctx):
+        """Read a text."""
+        name, _, number = value.partition("=")
         try:
-            fit = fit_parametric(table["N"], table["D"], table["loss"], delta=args.delta)
-        except (ValueError, FitError) as error:
-            raise TableError(f"{name}: {error}") from error
-        drawn, why_not = _resample(fit, args)
-    doubts = _doubts(fit, drawn, why_not)
-    result = {
-        "file": name,
-        **_what_was_read(table),
-        "law": {key: getattr(fit.law, key) for key in PARAMETERS},
-        "exponent_of_optimal_N": fit.law.a,
-        "objective": fit.objective,
-        "delta": fit.delta,
-        "converged": fit.converged,
-        "message": fit.message,
-        "doubts": doubts,
-        "report": fit.report.as_dict(),
-        "far_lines": table.lines[list(fit.report.far)].tolist(),
-        "bootstrap": _what_was_drawn(drawn, why_not, args),
-        "intervals_95": None if drawn is None else _intervals(drawn),
-        "optima": [_optimum(fit.law, drawn, budget) for budget in args.budget],
-        "warnings": list(dict.fromkeys(str(warning.message) for warning in caught)),
-    }
-    if args.json:
-        print(json.dumps(result, indent=2, allow_nan=False))
-    else:
-        print(in_words(result, table))
-    if table.disagrees:
-        used = " and ".join(table.read_from)
-        print(
-            f"scaling-utils fit: {name}: 6 N D is not the column C; {used} are used. Is that "
-            f"meant? --sizes N,C would use C ({table.six_nd_over_c[1]:.3g} times, in the middle)",
-            file=sys.stderr,
-        )
-    for doubt in doubts:
-        print(f"scaling-utils fit: {name}: {doubt}", file=sys.stderr)
-    return 1 if doubts else 0
+            return name.strip(), float(number)
+        except ValueError:
+            what = f"must be a constant and a number, such as alpha=0.34, got {value!r}"
+            self.fail(what, param, ctx)
 
 
-def _doubts(fit, drawn, why_not: str | None) -> list[str]:
-    """Everything that speaks against relying on the fit or on its intervals."""
-    doubts = [*([] if fit.converged else [fit.message]), *fit.report.doubts]
-    if why_not:
-        doubts.append(f"no intervals: {why_not}")
-    elif drawn is not None:
-        doubts += [f"of the intervals: {note}" for note in drawn.notes]
-    return list(dict.fromkeys(doubts))
+class Tie(click.ParamType):
+    """Constants that are equal, such as alpha=beta."""
+
+    name = "a=b"
+
+    def convert(self, value, param, ctx):
+        """Read a text."""
+        names = tuple(name.strip() for name in value.replace(",", "=").split("="))
+        if len(names) < 2 or not all(names):
+            self.fail(f"must join constants, such as alpha=beta, got {value!r}", param, ctx)
+        return names
 
 
-def _what_was_read(table: Runs) -> dict:
-    return {
-        "runs": len(table),
-        "left_out": dict(table.left_out),
-        "sizes": list(table.read_from),
-        "six_nd_over_c": table.six_nd_over_c
-        and dict(zip(("lowest", "middle", "highest"), table.six_nd_over_c, strict=True)),
-    }
+class Point(click.ParamType):
+    """A point, such as N=7e9,D=2e12."""
+
+    name = "point"
+
+    def convert(self, value, param, ctx):
+        """Read a text."""
+        point, number = {}, Number()
+        for part in value.split(","):
+            name, sign, text = part.partition("=")
+            if not sign:
+                self.fail(f"must be as N=7e9,D=2e12, got {value!r}", param, ctx)
+            point[name.strip()] = number.convert(text.strip(), param, ctx)
+        return point
 
 
-def _resample(fit, args: argparse.Namespace):
-    """Return the resampled fits, or None and why there are none; the fit itself is kept."""
-    if args.bootstrap is None:
-        return None, None
-    from scaling_utils.fitting import FitError, bootstrap
+class Delta(click.ParamType):
+    """Zero, a number above it, or inf."""
 
-    try:
-        drawn = bootstrap(fit, n=args.bootstrap, seed=args.seed)
-        drawn.interval("E", LEVEL)  # too few resamples for the level are found here
-        return drawn, None
-    except (ValueError, FitError) as error:
-        return None, str(error)
+    name = "x"
 
-
-def _what_was_drawn(drawn, why_not: str | None, args: argparse.Namespace) -> dict | None:
-    if args.bootstrap is None:
-        return None
-    if drawn is None:
-        return {"n": args.bootstrap, "seed": args.seed, "failed": why_not}
-    kept = drawn.as_dict(LEVEL)
-    del kept["intervals"]
-    return {**kept, "failed": None}
+    def convert(self, value, param, ctx):
+        """Read a text."""
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if math.isnan(number) or number < 0:
+            self.fail(f"must be 0, a number above it, or inf, got {value!r}", param, ctx)
+        return number
 
 
-def _intervals(drawn) -> dict[str, list[float] | None]:
-    found = {name: drawn.interval(name, LEVEL) for name in drawn.names}
-    return {name: pair and list(pair) for name, pair in found.items()}
+class Resampled(Number):
+    """A whole number of resamples, 0 for none."""
+
+    def __init__(self):
+        super().__init__("plain", whole=True, zero=True)
+
+    def convert(self, value, param, ctx):
+        """Read a text."""
+        n = super().convert(value, param, ctx)
+        if n > MOST_RESAMPLES:
+            self.fail(f"must be at most {MOST_RESAMPLES:,}, got {value!r}", param, ctx)
+        if 0 < n < 2:
+            self.fail(f"must be 0 or at least 2, got {value!r}", param, ctx)
+        return n
 
 
-def _optimum(law, drawn, budget: float) -> dict:
-    best = law.optimal(budget)
-    out = {
-        "C": budget,
-        "N": best.N,
-        "D": best.D,
-        "tokens_per_parameter": best.tokens_per_parameter,
-        "loss": best.loss,
-    }
-    if drawn is not None:
-        for key in ("N", "D", "loss"):
-            pair = drawn.interval(lambda law, key=key: getattr(law.optimal(budget), key), LEVEL)
-            out[f"{key}_interval_95"] = pair and list(pair)
-    return out
+@click.command("fit", epilog=_EPILOG)
+@click.argument("runs")
+@click.option("--form", type=click.Choice(list(FORMS)), default="additive", show_default=True,
+              help="Which law.")  # fmt: skip
+@column_options
+@click.option("--x", metavar="COLUMN[,COLUMN]", help="Variables of a power law (default: C).")
+@click.option("--y", metavar="COLUMN", help="What the power law gives (default: loss).")
+@click.option("--sizes", type=Sizes(), metavar="X,Y",
+              help="Which two of N, D and C to use (default: N,D).")  # fmt: skip
+@file_options
+@click.option("--group", metavar="COLUMN", help="Draw whole groups of rows: the runs, say.")
+@click.option("--weights", metavar="COLUMN", help="How much each row counts.")
+@click.option("--fix", "fixed", type=Held(), multiple=True, metavar="NAME=VALUE",
+              help="Hold a constant, such as alpha=0.34.")  # fmt: skip
+@click.option("--tie", type=Tie(), metavar="A=B", help="Make constants equal: alpha=beta.")
+@click.option("--delta", type=Delta(), metavar="X",
+              help="Log residuals beyond it count by size, not squared; 0 or inf for one kind "
+              "throughout. Default: 1e-3 for additive and coupled, inf for the others.")  # fmt: skip
+@click.option("--bootstrap", "n", type=Resampled(), default=RESAMPLES, show_default=True,
+              metavar="n", help="95 % intervals from n resamples of the rows; 0: none.")  # fmt: skip
+@click.option("--seed", type=Number("plain", whole=True, zero=True), default=0, show_default=True,
+              help="Of the resamples.")  # fmt: skip
+@click.option("--kind", type=click.Choice(["mean", "new-run"]), default="mean", show_default=True,
+              help="Intervals of the law, or of one more run.")  # fmt: skip
+@click.option("--budget", "budgets", type=Number("work"), multiple=True, metavar="C",
+              help="Best N and D for C training FLOPs; may be given again.")  # fmt: skip
+@click.option("--at", type=Point(), multiple=True, metavar="N=..,D=..",
+              help="The law at a point; may be given again.")  # fmt: skip
+@click.option("--accuracy", metavar="COLUMN",
+              help="A second step: accuracy as a sigmoid of the loss.")  # fmt: skip
+@click.option("--chance", type=Number("share", zero=True), help="Accuracy of guessing, held.")
+@click.option("--hold-out", type=Conditioned(), multiple=True, metavar="CONDITION",
+              help="Fit the other rows and check on these: C>1e21.")  # fmt: skip
+@click.option("--compare", is_flag=True, help="Score four forms on held-out rows.")
+@click.option("--most-rows", type=Number("plain", whole=True), default=MOST_ROWS,
+              show_default=True, help="Fit so many rows, drawn at random.")  # fmt: skip
+@click.option(
+    "--plot", metavar="FILE", help="Draw the fit: .png, .svg or .pdf; - for the terminal."
+)
+@click.option("--save", metavar="FILE", help="Keep the fit for `scaling-utils predict`, as JSON.")
+@output_options
+def command(runs, form, x, y, sizes, group, weights, fixed, tie, delta, n, seed, kind, budgets, at,
+            accuracy, chance, hold_out, compare, most_rows, plot, save, as_json, strict,
+            **options) -> int:  # fmt: skip
+    """Fit a law to a table of RUNS: delimited text, JSON, JSON lines, Parquet, or - for stdin.
+
+    Columns are found by their names: N (parameters), D (tokens), C (training FLOPs) and loss
+    (nats per token); two of the three sizes are enough, with C = 6 N D. What was assumed is told,
+    and what is not clear is asked about. Rows without a loss are left out and counted.
+    """
+    from scaling_utils.cli._fit_run import answer
+
+    asked = wanted(form, x, y, delta, fixed, tie or ())
+    _check(asked, sizes, budgets, at, accuracy, chance, compare, plot, save)
+    named = {"accuracy": accuracy} if accuracy else {}
+    if y and y != "loss":
+        named[y] = y
+    optional = ("D",) if form == "isoflop" else ("accuracy",) if accuracy else ()
+    table = read_table(
+        runs, options, named, sizes=sizes, roles=asked.roles, optional=optional, mark=hold_out,
+        group=group, weights=weights,
+    )  # fmt: skip
+    table, notes = thinned(table, most_rows, seed)
+    result, remarks, drawn_by = answer(
+        asked, table, n=n, seed=seed, kind=kind, budgets=budgets, points=at, chance=chance,
+        rule=" and ".join(map(str, hold_out)), compare=compare,
+    )  # fmt: skip
+    remarks = [*table.remarks, *notes, *remarks]
+    if save:
+        from scaling_utils.fitting import save as write
+
+        write(drawn_by.saved, save)
+        result["saved"] = save
+    if plot and plot != "-":
+        from scaling_utils.cli._fit_plot import draw
+
+        draw(drawn_by, plot)
+        result["plot"] = plot
+    return emit(
+        "fit", result, lambda: _shown(result, table, drawn_by, plot), remarks,
+        as_json=as_json, strict=strict,
+    )  # fmt: skip
+
+
+def _shown(result: dict, table, drawn_by, plot: str | None) -> list[str]:
+    from scaling_utils.cli._fit_text import in_words
+
+    lines = in_words(result, table)
+    if plot == "-":
+        from scaling_utils.cli._fit_plot import in_terminal
+
+        lines.append(in_terminal(drawn_by))
+    return lines
+
+
+def _check(asked, sizes, budgets, at, accuracy, chance, compare, plot, save) -> None:
+    """Refuse what does not go together, and files that could not be written, before the fit."""
+    pair = asked.form in ("additive", "coupled")
+    if sizes and not pair:
+        raise ValueError(f"--sizes belongs to the forms of N and D, got --form {asked.form}")
+    if budgets and not (pair or asked.form == "isoflop"):
+        raise ValueError(f"--budget needs a form with an optimum, got --form {asked.form}; --at")
+    if accuracy and not pair:
+        raise ValueError(f"--accuracy needs a loss of N and D, got --form {asked.form}")
+    if chance is not None and not accuracy:
+        raise ValueError("--chance belongs to --accuracy")
+    if compare and not pair:
+        raise ValueError(f"--compare scores forms of N and D, got --form {asked.form}")
+    names = {"N", "D"} if pair else {"C"} if asked.form == "isoflop" else set(asked.x)
+    for point in at:
+        if set(point) != names:
+            raise ValueError(
+                f"--at must give {' and '.join(sorted(names, reverse=True))}, got "
+                f"{', '.join(point)}"
+            )
+    if plot and plot != "-" and Path(plot).suffix.lower() not in PICTURES:
+        raise ValueError(f"--plot must end in {', '.join(PICTURES)}, or be -, got {plot!r}")
+    for option, path in (("--save", save), ("--plot", plot)):
+        if path and path != "-" and not Path(path).absolute().parent.is_dir():
+            raise ValueError(f"{option}: {path}: its folder does not exist")
