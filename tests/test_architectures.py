@@ -1,4 +1,4 @@
-"""Published models, counted: against what their files hold, what their authors state, and by hand."""
+"""Published models, counted: against their files, what their authors state, and by hand."""
 
 import subprocess
 import sys
