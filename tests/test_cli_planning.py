@@ -2,9 +2,20 @@
 
 import json
 
+import numpy as np
 import pytest
 
-from scaling_utils import architectures, carbon, counting, hardware, laws, memory, planning, shapes
+from scaling_utils import (
+    architectures,
+    carbon,
+    counting,
+    fitting,
+    hardware,
+    laws,
+    memory,
+    planning,
+    shapes,
+)
 from scaling_utils.cli import main
 from scaling_utils.cli._numbers import Duration, Ranged
 from scaling_utils.cli._places import place_of
@@ -328,6 +339,52 @@ def test_plan_says_what_the_function_says(capsys, line, arguments):
     assert "10 %" in out
     assert all(f"[{remark.code}]" in err for remark in own.remarks)
     assert not any(f"[{remark.code}]" in out for remark in own.remarks)
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """A table of runs with noise, made by a law."""
+    law = laws.ParametricLaw(E=1.8, A=420.0, B=900.0, alpha=0.34, beta=0.32)
+    N, D = (g.ravel() for g in np.meshgrid(np.geomspace(1e7, 1e9, 5), np.geomspace(1e9, 1e11, 5)))
+    loss = law.loss(N, D) * np.exp(np.random.default_rng(0).normal(scale=0.003, size=N.shape))
+    rows = np.stack([N, D, loss], axis=1).tolist()
+    path = tmp_path / "runs.csv"
+    path.write_text("N,D,loss\n" + "".join(f"{n!r},{d!r},{x!r}\n" for n, d, x in rows))
+    return path, (N, D, loss)
+
+
+def test_a_plan_by_a_saved_fit_is_one_by_its_resamples(tmp_path, capsys, runs):
+    path, table = runs
+    kept = str(tmp_path / "fit.json")
+    asked(capsys, "fit --bootstrap 60 --seed 2 --save", kept, str(path))
+    drawn = fitting.bootstrap(fitting.fit_parametric(*table), n=60, seed=2)
+    own = planning.plan(flops=1e22, law=drawn)
+    result = asked(capsys, "plan --flops 1e22 --fit", kept)
+    for name, answer in own.answers.items():
+        found = result["answers"][name]
+        assert found["middle"] == pytest.approx(answer.middle, rel=1e-9)
+        assert [found["low"], found["high"]] == pytest.approx([answer.low, answer.high], rel=1e-9)
+    assert result["extrapolation_decades"] == pytest.approx(own.extrapolation)
+    assert "law-without-interval" not in {remark["code"] for remark in result["remarks"]}
+    both = asked(capsys, "plan --flops 1e22 --law chinchilla --fit", kept)
+    assert set(both["by_law"]) == {"chinchilla", "fit"}
+    assert both["asked"]["law"] == ["chinchilla", "fit"]
+
+
+def test_a_saved_fit_without_resamples_is_taken_as_exact(tmp_path, capsys, runs):
+    kept = str(tmp_path / "fit.json")
+    asked(capsys, "fit --bootstrap 0 --save", kept, str(runs[0]))
+    result = asked(capsys, "plan --flops 1e22 --fit", kept)
+    best = fitting.fit_parametric(*runs[1]).law.optimal(1e22)
+    assert result["answers"]["parameters"]["middle"] == pytest.approx(best.N, rel=1e-9)
+    assert "law-without-interval" in {remark["code"] for remark in result["remarks"]}
+
+
+def test_a_saved_fit_of_something_else_is_refused(tmp_path, capsys, runs):
+    kept = str(tmp_path / "fit.json")
+    asked(capsys, "fit --form power --x N --bootstrap 0 --save", kept, str(runs[0]))
+    assert "a plan needs a loss in N and D" in refused(capsys, "plan --flops 1e22 --fit", kept)
+    assert "is no saved fit" in refused(capsys, "plan --flops 1e22 --fit", str(runs[0]))
 
 
 def test_a_plan_is_the_same_for_the_same_seed(capsys):

@@ -63,18 +63,21 @@ def width_of(stream) -> int:
 
 
 def render(parts: Iterable[str | Table], stream, width: int | None = None) -> str:
-    """Return parts as text for a stream, a blank line between them.
+    """Return parts as text for a stream, with a blank line around each table.
 
     Escape codes are only there where the stream is a terminal.
     """
     width = width_of(stream) if width is None else width
-    shown = []
+    shown, before = "", None
     for part in [parts] if isinstance(parts, (str, Table)) else parts:
+        if before is not None:
+            shown += "\n\n" if isinstance(part, Table) or isinstance(before, Table) else "\n"
         if isinstance(part, Table):
-            shown.append(_table(part, width, _is_terminal(stream)))
+            shown += _table(part, width, _is_terminal(stream))
         else:
-            shown.append("\n".join(_wrapped(line, width) for line in part.split("\n")))
-    return "\n\n".join(shown)
+            shown += "\n".join(_wrapped(line, width) for line in part.split("\n"))
+        before = part
+    return shown
 
 
 def _is_terminal(stream) -> bool:

@@ -125,9 +125,10 @@ def _laws(names: tuple[str, ...], fit: str | None):
 
         chosen.append(known("law", name, laws.PUBLISHED, "scaling-utils laws"))
     if fit is not None:
-        from scaling_utils.cli._saved import load
+        from scaling_utils.cli._saved_law import family_of_saved
+        from scaling_utils.fitting import load
 
-        chosen.append(load(fit))
+        chosen.append(family_of_saved(load(fit), fit))
     if not chosen:
         return "chinchilla"
     return chosen[0] if len(chosen) == 1 else chosen
@@ -153,7 +154,5 @@ def _grid(text: str | None):
 def _asked(given: dict) -> dict:
     """What was asked, without the options that were left out; names as the library has them."""
     kept = {name: value for name, value in given.items() if value is not None}
-    law = kept.pop("law")
-    kept["law"] = law if isinstance(law, (str, list)) else "fit"
-    return {name: value if isinstance(value, (str, int, float, tuple)) else str(value)
-            for name, value in kept.items()}  # fmt: skip
+    laws = kept["law"] if isinstance(kept["law"], list) else [kept["law"]]
+    return kept | {"law": [each if isinstance(each, str) else each.name for each in laws]}
