@@ -173,7 +173,7 @@ def test_a_fit_is_its_law_without_an_interval(resamples):
     found = plan(flops=1e22, law=resamples.fit, **FIXED)
     assert found.answers["parameters"].middle == pytest.approx(resamples.fit.law.optimal(1e22).N)
     assert "law-without-interval" in {r.code for r in found.remarks}
-    inside = plan(flops=1e20, law=resamples.fit, **FIXED)
+    inside = plan(flops=2e19, law=resamples.fit, **FIXED)
     assert set(inside.extrapolation.values()) == {0.0}
     assert "extrapolation" not in {r.code for r in inside.remarks}
 
@@ -181,6 +181,8 @@ def test_a_fit_is_its_law_without_an_interval(resamples):
 def test_tokens_per_parameter_beyond_the_runs_are_remarked(resamples):
     found = plan(parameters=1e8, tokens=9e11, law=resamples, **FIXED)
     assert "tokens-per-parameter" in {r.code for r in found.remarks}
+    near = plan(parameters=1e8, tokens=9e9, law=resamples, **FIXED)
+    assert "tokens-per-parameter" not in {r.code for r in near.remarks}
 
 
 def test_a_target_that_some_resamples_never_reach_has_no_upper_end(resamples):
@@ -262,6 +264,17 @@ def test_an_architecture_gives_size_work_and_layout():
     dense = plan("llama-2-7b", tokens=2e12, attention="dense", **FIXED)
     assert dense.answers["flops"].middle > found.answers["flops"].middle
     json.dumps(found.as_dict(), allow_nan=False)
+
+
+def test_a_mixture_is_asked_about_by_its_active_parameters():
+    found = plan("deepseek-v3", tokens=14.8e12, **FIXED)
+    # DeepSeek-AI (2024): 671e9 parameters, 37e9 of them active
+    assert found.answers["parameters"].middle == pytest.approx(37e9, rel=0.02)
+    said = {r.code: r.sentence for r in found.remarks}
+    assert "6.71e+11" in said["mixture-of-experts"]
+    assert "mixture-of-experts" not in {
+        r.code for r in plan("llama-2-7b", tokens=1e12, **FIXED).remarks
+    }
 
 
 def test_devices_that_cannot_hold_the_model_are_refused():

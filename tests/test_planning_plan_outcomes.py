@@ -95,6 +95,15 @@ def test_energy_of_patterson(chips, days, watts, pue, grams, mwh, tonnes):
     assert found["kg_co2e"] / 1000 == pytest.approx(tonnes, rel=0.01)
 
 
+def test_energy_of_bloom():
+    # Luccioni et al. (2022), arXiv:2211.02001: 1,082,990 h at 400 W are 433,196 kWh; at 57 g/kWh
+    # 24.7 t, without the building.
+    tokens = 1_082_990 * 3600 * A100 * 0.4 / 6e9
+    found = outcomes(1e9, tokens, peak=A100, mfu=0.4, power=400, pue=1.0, grid=57)
+    assert found["kwh"] == pytest.approx(433_196, abs=1)
+    assert found["kg_co2e"] / 1000 == pytest.approx(24.7, abs=0.05)
+
+
 def test_money_of_deepseek_v3():
     # DeepSeek-AI (2024), arXiv:2412.19437, Table 1: 2.788 M H800-hours are 5.576 M dollars at 2.
     tokens = 2.788e6 * 3600 * 1e15 * 0.3 / (6 * 37e9)
@@ -173,6 +182,6 @@ def test_runs_of_laws_have_a_span_each():
     with (DATA / "law_runs.csv").open(encoding="utf-8") as stream:
         for row in csv.DictReader(stream):
             assert row["source"]
-            for x in ("N", "D", "C"):
+            for x in ("N", "D", "C", "ratio"):
                 low, high = row[f"{x}_low"], row[f"{x}_high"]
                 assert not (low and high) or float(low) < float(high)

@@ -126,9 +126,9 @@ def _check_ratio(question: Question, found: dict[str, np.ndarray]) -> None:
     if not RATIOS[0] <= ratio <= RATIOS[1]:
         size, tokens = (float(np.nanmedian(found[x])) for x in ("parameters", "tokens"))
         raise ValueError(
-            f"{_main(question)} comes to {tokens:.3g} tokens for {size:.3g} parameters, {ratio:.2g} "
-            f"per parameter, and published runs have 1 to 100,000: count parameters and tokens one "
-            "by one, not in millions or billions"
+            f"{_main(question)} comes to {tokens:.3g} tokens for {size:.3g} parameters, "
+            f"{ratio:.2g} per parameter, and published runs have 1 to 100,000: count both one by "
+            "one, not in millions or billions"
         )
 
 

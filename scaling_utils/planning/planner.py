@@ -20,6 +20,8 @@ from scaling_utils.planning.ranges import Range, as_range
 from scaling_utils.planning.solve import Limits
 
 LEAST_DRAWS = 100  # for a 10 % quantile
+SHARED = 2000  # draws of each sample for the shares; there are two more samples than inputs
+SHARED_REPEATED = 400  # the same where each draw is a search along a budget
 
 
 def plan(
@@ -83,7 +85,10 @@ def plan(
         Model FLOPs utilisation, a share of the dense peak. Left out: what published runs reached.
     price : ranged or path, optional
         Money per device-hour, or a table of prices (see ``prices.read``); there is no default.
-        ``price_date`` says when it was read.
+    price_date : str, optional
+        When the price was read. Of a table, only the rows of that day count.
+    currency : str
+        Of ``money`` and ``price``; printed, never converted.
     power : ranged, optional
         Watts of one device. Left out: shares of its rated power.
     pue : ranged, optional
@@ -137,6 +142,7 @@ def plan(
 
         shape = shaped(architecture, parameters, context, attention)
         parameters = shape.parameters
+        machine.remarks.extend(shape.remarks)
     limits = Limits(
         *(
             None if x is None else number(name, x, above=0)
@@ -185,12 +191,13 @@ def _one(name: str, draws: Draws, shape, n: int, seed: int) -> Plan:
     answers = {q: Answer.of(values, units[q]) for q, values in found.items()}
     middle = [answers[q].middle for q in ("parameters", "tokens", "flops")]
     decades = draws.family.seen.decades(*middle)
+    most = SHARED if draws.limits.unique is None else SHARED_REPEATED
     layout = None
     if shape is not None and draws.machine.devices is not None:
         layout = shape.layout(draws.machine, answers["batch_tokens"].middle, draws.rule is not None)
     return Plan(
         answers=answers,
-        shares=shares.first_order(draws, inputs, min(n, 2000), seed),
+        shares=shares.first_order(draws, inputs, min(n, most), seed),
         tornado=shares.tornado(draws, inputs),
         extrapolation=decades,
         conventions=conventions_of(draws, shape),

@@ -21,8 +21,8 @@ def read(path, device: Device, date: str | None = None) -> tuple[Range, str]:
     ----------
     path : str or path
         A CSV with the columns ``gpu`` (a name that ``hardware.get`` knows), ``n_gpu``,
-        ``usd_per_hour`` (of all of them together) and ``retrieved_on`` (such as 2026-11-01). Others,
-        such as provider, region or term, are for you.
+        ``usd_per_hour`` (of all of them together) and ``retrieved_on``, a day such as
+        2026-11-01. Others, such as provider, region or term, are for you.
     device : Device
         Whose rows count.
     date : str, optional
