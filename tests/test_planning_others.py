@@ -129,8 +129,29 @@ def test_experts_in_the_planners_that_know_them():
     mixed = plain + 2 * 2 * (2 + 2 * 4096 + 5 * 14336)
     assert x.parts["activations"] == 4096 * (32 * mixed + 2)
     megatron = others("megatron", "mixtral-8x7b", layout, context=4096)
-    assert megatron.parameters == rest + 32 * 8 * each
+    assert megatron.parameters == rest + 32 * 8 * each - 32 * 8 * 4096  # no router
     assert "not divided" in megatron.counting
+
+
+def test_latent_attention_in_xtuner():
+    """DeepSeek-V3 in its paper's layout of experts: counted by hand from xtuner's list."""
+    layout = Layout(data=64, expert=64, zero=1)
+    got = others("xtuner", "deepseek-v3", layout, context=4096)
+    h, heads = 7168, 128
+    attention = h * 1536 + 1536 * heads * 192 + h * 576 + 512 * heads * 256 + heads * 128 * h
+    layer = attention + 2 * h + h * 256 + 3 * h * 2048  # norms, router, the shared expert
+    routed = 4 * 3 * h * 2048
+    assert got.parameters == 61 * (layer + routed) + 2 * 129280 * h + h
+    values = 2 * h + 2 * 1536 + 2 * 512 + 64 + heads * (64 + 2 * 192 + 1 + 128 + 192)
+    values += 2 * h + 8 * (2 + 2 * h + 5 * 2048) + 3 * 2048
+    assert got.parts["activations"] == 4096 * 2 * (61 * values + 1)
+
+
+def test_deepseek_v3_in_megatron():
+    """Matrices and norms of all 671e9 parameters but the router's."""
+    counted = architectures.parameters("deepseek-v3")
+    got = others("megatron", "deepseek-v3", Layout(data=64, zero=1), context=4096)
+    assert got.parameters == counted.total - counted.router
 
 
 # ---- from our number to theirs --------------------------------------------------------------
