@@ -26,9 +26,8 @@ def main(argv: list[str] | None = None) -> int:
     Returns
     -------
     int
-        The status: 0; 1 after an answer that is not to be relied on (under ``--strict``: after
-        any remark) and after a sweep with jobs that failed; 2 for input that cannot be used;
-        130 where it was interrupted.
+        The status: 0; 1 under ``--strict`` after any remark, and after a sweep with jobs that
+        failed; 2 for input that cannot be used; 130 where it was interrupted.
     """
     instruction = os.environ.get(COMPLETE)
     if instruction:

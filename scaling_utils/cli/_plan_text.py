@@ -34,6 +34,7 @@ def _answers(plan) -> Table:
             cells = ["", cells[1], ""]
         moved = sorted(plan.shares.get(name, {}).items(), key=lambda item: -item[1])
         words = [f"{which} {share:.0%}" for which, share in moved if share >= LEAST_SHARE]
+        unit = "" if unit == NAMES[name] else unit
         rows.append((NAMES[name], *cells, unit, ", ".join(words[:3])))
     heads = (f"by {plan.law}", "10 %", "50 %", "90 %", "unit", "moved by")
     return Table(heads, rows, prose=(4, 5))
