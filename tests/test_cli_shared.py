@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import warnings
 
 import click
 import numpy as np
@@ -351,6 +352,42 @@ def test_numbers_in_common_notations(text, kind, value):
 def test_what_is_no_number_is_refused(text, kind):
     with pytest.raises(ValueError, match="must be a positive number such as"):
         _numbers.read(text, kind)
+
+
+@pytest.mark.parametrize("text", ["1e41", "1e-41", "10^50", "1e39B"])
+def test_what_overflows_in_a_product_is_refused(text):
+    with pytest.raises(ValueError, match=r"between 1e-40 and 1e\+40"):
+        _numbers.read(text)
+
+
+def test_memory_that_is_not_there_is_said(capsys, monkeypatch):
+    def hungry(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("scaling_utils.planning.plan", hungry)
+    status, out, err = run(capsys, "plan", "--flops", "1e24")
+    assert (status, out) == (2, "")
+    assert err == (
+        "scaling-utils plan: this needs more memory than there is; ask for less at once\n"
+    )
+    status, _, err = run(capsys, "plan", "--flops", "1e24", "--n", "1e15")
+    assert (status, err) == (
+        2, "scaling-utils plan: --n: must be at most 1,000,000, got '1e15'\n",
+    )  # fmt: skip
+
+
+def test_a_warning_is_told_in_one_line(capsys, monkeypatch):
+    def worried():
+        warnings.warn("not\nsure", UserWarning, stacklevel=1)
+        return ["T4"]
+
+    monkeypatch.setattr("scaling_utils.hardware.devices", worried)
+    shown = warnings.showwarning
+    status, out, err = run(capsys, "hardware")
+    assert status == 0
+    assert "T4" in out
+    assert err == "scaling-utils: [warning] UserWarning: not sure\n"
+    assert warnings.showwarning is shown
 
 
 def test_a_comma_for_decimals_is_asked_about():

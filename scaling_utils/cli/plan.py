@@ -15,6 +15,7 @@ from scaling_utils.cli._prices import price_of
 DTYPES = ("bf16", "fp16", "tf32", "fp32", "fp8", "fp4")
 ATTENTION = ("causal", "dense")
 DEVICE = "H100-SXM"
+MOST_DRAWS = 1_000_000  # more would fill the memory
 
 
 class Amount(Number):
@@ -64,7 +65,8 @@ _OPTIONS = [
     _option("--sequence", "context", Number(whole=True), "Tokens per sequence of --model."),
     _option("--attention", "attention", Word(ATTENTION), "How --model's attention is counted.",
             default="causal", show_default=True),
-    _option("--n", "n", Number(whole=True), "Draws.", default=2000, show_default=True),
+    _option("--n", "n", Number(whole=True, most=MOST_DRAWS), "Draws.", default=2000,
+            show_default=True),
     _option("--seed", "seed", Number(whole=True, zero=True), "Of the draws.", default=0,
             show_default=True),
 ]  # fmt: skip
