@@ -261,6 +261,11 @@ def test_an_architecture_gives_size_work_and_layout():
     assert found.layout.best
     assert found.layout.layout.devices == 64
     assert "4096" in found.conventions["attention"]
+    fewest = plan("llama-2-7b", tokens=2e12, device="A100-80-SXM", **FIXED).layout
+    assert fewest.devices == fewest.smallest_devices
+    by_deadline = plan("llama-2-7b", tokens=2e12, deadline=720, **FIXED)
+    taken = by_deadline.answers["devices"].middle
+    assert taken <= by_deadline.layout.devices < 2 * taken
     dense = plan("llama-2-7b", tokens=2e12, attention="dense", **FIXED)
     assert dense.answers["flops"].middle > found.answers["flops"].middle
     json.dumps(found.as_dict(), allow_nan=False)

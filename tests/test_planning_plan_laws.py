@@ -79,6 +79,15 @@ def test_enough_fresh_data_changes_nothing():
     assert (N[0], D[0]) == pytest.approx(tuple(x[0] for x in family.optimal(1e22)))
 
 
+def test_the_floor_of_repeated_data_lies_between_reached_and_unreached():
+    family = family_of("chinchilla")
+    floor = repeated_loss(family, 1e40, 1e80, 1e9)[0]
+    assert floor == pytest.approx(2.70231, abs=5e-6)
+    assert np.isnan(cheapest_repeated(family, floor - 1e-3, 1e9)[0]).all()
+    N, D = cheapest_repeated(family, floor + 0.05, 1e9)
+    assert repeated_loss(family, N, D, 1e9)[0] == pytest.approx(floor + 0.05)
+
+
 def test_a_loss_that_no_number_of_passes_reaches_has_no_tokens():
     assert np.isnan(cheapest_repeated(family_of("chinchilla"), 2.0, 1e9)[0]).all()
 

@@ -25,7 +25,7 @@ def remarks_of(
         said.append(
             Remark(
                 "no-layout",
-                f"no layout on {draws.machine.devices} devices was found to fit: "
+                f"no layout on {layout.devices} devices was found to fit: "
                 f"{layout.refused[0].sentence}; another batch_tokens or another number of devices "
                 "may divide better",
             )
