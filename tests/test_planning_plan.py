@@ -169,6 +169,14 @@ def test_a_laws_resamples_are_its_range(resamples):
     assert found.inputs["law"]["rows"] == 200
 
 
+def test_stored_resamples_give_a_published_law_an_interval():
+    found = plan(flops=5.76e23, law="besiroglu-resamples", **FIXED)
+    size = found.answers["parameters"]
+    assert size.low < laws.BESIROGLU.optimal(5.76e23).N < size.high
+    assert size.high > 1.3 * size.low
+    assert "law-without-interval" not in {r.code for r in found.remarks}
+
+
 def test_a_fit_is_its_law_without_an_interval(resamples):
     found = plan(flops=1e22, law=resamples.fit, **FIXED)
     assert found.answers["parameters"].middle == pytest.approx(resamples.fit.law.optimal(1e22).N)

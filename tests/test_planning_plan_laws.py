@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tables
 
 from scaling_utils import laws
 from scaling_utils.fitting import fit_parametric
@@ -54,6 +55,28 @@ def test_unknown_laws_are_refused():
         family_of("chincilla")
     with pytest.raises(TypeError, match="law must be"):
         family_of(3)
+
+
+def test_stored_resamples_have_the_published_intervals():
+    family = family_of("besiroglu-resamples")
+    # Besiroglu et al. (2024), arXiv:2404.10102: 95 % intervals of 4,000 resamples
+    printed = {
+        "A": (285, 744),
+        "E": (1.769, 1.871),
+        "alpha": (0.317, 0.373),
+        "beta": (0.331, 0.415),
+    }
+    for name, ends in printed.items():
+        found = np.quantile(getattr(family, name), (0.025, 0.975))
+        assert found == pytest.approx(ends, rel=0.04), name
+
+
+def test_stored_resamples_are_those_of_the_published_runs():
+    family = family_of("besiroglu-resamples")
+    N, D, loss = tables.epoch_chinchilla()
+    again = fit_parametric(N, D, loss).resample(n=400, seed=0)
+    for name in ("E", "A", "B", "alpha", "beta"):
+        assert getattr(family, name) == pytest.approx(again.values(name), rel=1e-3), name
 
 
 # ---- repeated data ----------------------------------------------------------------------
