@@ -346,25 +346,40 @@ def test_a_price_without_a_date_is_remarked():
 def test_prices_come_from_a_dated_table(tmp_path):
     table = tmp_path / "prices.csv"
     table.write_text(
-        "provider,gpu,n_gpu,usd_per_hour,retrieved_on\n"
-        "a,H100-SXM,8,16,2026-11-01\nb,NVIDIA H100 80GB HBM3,1,3,2026-11-02\n"
-        "c,H100-SXM,2,5,2026-11-03\nd,A100-80-SXM,1,1,2026-11-01\n"
+        "provider,device,price,date,currency\n"
+        "a,H100-SXM,2,2026-11-01,EUR\nb,NVIDIA H100 80GB HBM3,3,2026-11-02,EUR\n"
+        "c,H100-SXM,2.5,2026-11-03,EUR\nd,A100-80-SXM,1,2026-11-01,USD\n"
     )
     found = plan(flops=1e23, price=table, **FIXED)
     assert found.inputs["price"]["middle"] == pytest.approx(2.5)
     assert found.inputs["price"]["low"] == pytest.approx(2.1)
     assert found.inputs["price"]["date"] == "2026-11-01 to 2026-11-03"
+    assert found.answers["cost"].unit == "EUR"
     one = plan(flops=1e23, price=str(table), price_date="2026-11-02", **FIXED)
     assert one.inputs["price"]["middle"] == 3
-    for text, words in (
-        ("gpu,n_gpu,usd_per_hour\nH100-SXM,1,2\n", "missing: retrieved_on"),
-        ("gpu,n_gpu,usd_per_hour,retrieved_on\nH100-SXM,1,2,\n", "none in line 2"),
-        ("gpu,n_gpu,usd_per_hour,retrieved_on\nT4,1,2,2026-11-01\n", "no row of H100-SXM"),
-        ("gpu,n_gpu,usd_per_hour,retrieved_on\nH100-SXM,1,-2,2026-11-01\n", "above 0, got -2"),
-    ):
-        table.write_text(text)
-        with pytest.raises(ValueError, match=words):
-            plan(flops=1e23, price=table, **FIXED)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("device,price\nH100-SXM,2\n", "missing: date"),
+        ("device,price,date\nH100-SXM,2,\n", "got '' in line 2"),
+        ("device,price,date\nH100-SXM,2,last week\n", "date must be a day"),
+        ("device,price,date\nT4,2,2026-11-01\n", "no row of H100-SXM; its devices: T4"),
+        ("device,price,date\nH100-SXM,-2,2026-11-01\n", "above 0, got -2"),
+        ("device,price,date\nH100-SXM,two,2026-11-01\n", "must be a number, got 'two'"),
+        (
+            "device,price,date,currency\nH100-SXM,2,2026-11-01,USD\nH100-SXM,2,2026-11-01,EUR\n",
+            "in EUR, USD",
+        ),
+        ("", "missing: device, price, date"),
+    ],
+)
+def test_a_table_of_prices_that_is_none_is_refused(tmp_path, text, words):
+    table = tmp_path / "prices.csv"
+    table.write_text(text)
+    with pytest.raises(ValueError, match=words):
+        plan(flops=1e23, price=table, **FIXED)
 
 
 def test_a_plan_needs_neither_scipy_nor_torch():

@@ -89,7 +89,7 @@ def plan(
     price_date : str, optional
         When the price was read. Of a table, only the rows of that day count.
     currency : str
-        Of ``money`` and ``price``; printed, never converted.
+        Of ``money`` and ``price``; printed, never converted. A table's own goes first.
     power : ranged, optional
         Watts of one device. Left out: shares of its rated power.
     pue : ranged, optional
