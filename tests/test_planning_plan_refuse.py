@@ -98,6 +98,7 @@ def test_what_agrees_is_no_contradiction():
         ({"flops": 1e24, "device": "H100"}, "device must be one of.*did you mean 'H100-SXM'"),
         ({"flops": 1e24, "dtype": "fp4"}, "dtype of H100-SXM must be one of"),
         ({"flops": 1e24, "devices": 0}, "devices must be at least 1, got 0"),
+        ({"flops": 1e24, "devices": 10**9}, "devices = 1000000000 are more than a step has tokens"),
         ({"flops": 1e24, "devices": 2.5}, "devices must be a whole number, got 2.5"),
         ({"flops": 1e24, "deadline": -1}, "deadline must be above 0, got -1"),
         ({"flops": 1e24, "grid": 0.385}, "grid must be in g CO2e/kWh.*0.385 kg/kWh are 385 g/kWh"),
@@ -108,6 +109,7 @@ def test_what_agrees_is_no_contradiction():
         ({"flops": 1e24, "served_tokens": -1}, "served_tokens must be at least 0, got -1"),
         ({"flops": 1e24, "unique_tokens": 10}, "unique_tokens must be at least one step"),
         ({"flops": 1e24, "n": 10}, "n must be at least 100, got 10"),
+        ({"flops": 1e24, "n": 1e9}, "n must be at most 1e.06, got 1e.09"),
         ({"flops": 1e24, "law": []}, "an empty list"),
         ({"flops": 1e24, "law": "step-law"}, "law must be the name of a law of size and data"),
         ({"architecture": "llama-9", "tokens": 1e12}, "llama-9"),
@@ -124,7 +126,11 @@ def test_bad_values_are_named(given, words):
         ({"loss": 1.5}, "irreducible loss E, so that reachable losses lie above 1.69337"),
         ({"loss": 1.9, "parameters": 1e9}, r"1e\+09 parameters leave.*lie above 2.05347"),
         ({"loss": 1.9, "tokens": 1e10}, r"1e\+10 tokens leave.*lie above 2.27476"),
-        ({"loss": 2.0, "unique_tokens": 1e9}, "fresh tokens leave a data term"),
+        ({"loss": 2.0, "unique_tokens": 1e9}, r"of 1e\+09 fresh tokens .* lie above 2.70231"),
+        (
+            {"loss": 2.1, "unique_tokens": 1e10, "parameters": 7e9},
+            r"7e\+09 parameters .* of 1e\+10 fresh tokens any number of passes .* lie above 2.22",
+        ),
         (
             {"loss": 1.9, "largest": 1e9},
             r"1e\+09 parameters leave E \+ A / N\^alpha at any number of tokens",

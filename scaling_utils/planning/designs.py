@@ -31,7 +31,7 @@ class NextRuns:
     Attributes
     ----------
     N, D, C : array, shape (runs,)
-        Parameters, tokens and FLOPs of each, the most informative first.
+        Parameters, tokens and FLOPs of each, the one that tells most by itself first.
     wanted : str
         "size": the logarithm of the best size at ``target`` FLOPs; "loss": of the loss there.
     target, budget : float
@@ -121,6 +121,8 @@ def next_runs(
     goal = _goal(family, target, wanted)
     logs = np.log(family.loss(N[:, None], D[:, None]))  # (candidates, draws)
     chosen = _choose(logs, goal, noise, C, budget, runs)
+    alone = _gains(logs, goal, noise, [], np.array(chosen))
+    chosen = [chosen[i] for i in np.argsort(-alone, kind="stable")]
     drop = _gain(logs, goal, noise, chosen)
     spread = float(goal.var(ddof=1))
     return NextRuns(
@@ -182,7 +184,7 @@ def _gain(logs, goal, noise: float, chosen: list[int]) -> float:
 
 def _gains(logs, goal, noise: float, kept: list[int], tried: np.ndarray) -> np.ndarray:
     """Variance that the kept runs and each one of the tried take from the goal, (tried,)."""
-    rows = np.concatenate([np.tile(kept, (len(tried), 1)), tried[:, None]], axis=1).astype(int)
+    rows = np.column_stack([*([i] * len(tried) for i in kept), tried]).astype(int)
     draws = logs.shape[1]
     centred = logs - logs.mean(axis=1, keepdims=True)
     towards = centred @ (goal - goal.mean()) / (draws - 1)
