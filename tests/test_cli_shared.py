@@ -19,7 +19,6 @@ from scaling_utils.cli import _numbers, _out, main
 from scaling_utils.cli._group import COMMANDS, COMPLETE, group
 from scaling_utils.cli._tables import Table, pairs, render
 
-OWN_WORDS = {"fit"}  # reads its words itself, until it follows
 NEEDS_FILES = {"fit", "predict", "sweep"}  # examples name files of the reader
 
 
@@ -32,7 +31,7 @@ def examples(name: str) -> list[list[str]]:
     return [shlex.split(line) for line in lines if line.split()[0] == name]
 
 
-EXAMPLES = {name: examples(name) for name in COMMANDS if name not in OWN_WORDS}
+EXAMPLES = {name: examples(name) for name in COMMANDS}
 RUN = [words for name in EXAMPLES if name not in NEEDS_FILES for words in EXAMPLES[name]]
 
 

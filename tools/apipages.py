@@ -15,15 +15,33 @@ import os
 import re
 import runpy
 import shlex
-import sys
+import tempfile
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 
 from bookdata import Book
 
-# Command lines, typed in the folder of the book, and why one would type them.
+# Command lines, typed in the folder of the book, why one would type them, and the status where it
+# is not 0. Those of one page are typed one after the other, and see each other's files.
 COMMANDS = {
+    "plan": [
+        (
+            "plan --flops 1e24 --devices 1024 --mfu 0.3:0.4:0.5 --grid France --pue 1.1",
+            "Plan from a budget",
+        ),
+        (
+            "plan --model llama-3-8b --tokens 15T --devices 1024 --mfu 0.4 --grid USA --pue 1.1 "
+            "--price 2:2.5:4 --price-date 2026-11-01",
+            "Plan a model, lay it out and pay for it",
+        ),
+        (
+            "plan --loss 2.0 --law chinchilla --law besiroglu --served-tokens 2T",
+            "Ask two laws what a loss takes, serving included",
+        ),
+        ("plan --params 70B --tokens 1T --largest 7B", "Ask for what cannot be", 2),
+        ("plan --help", "All options"),
+    ],
     "fit": [
         (
             "fit results/transformers/runs.csv --N-unit 1 --D-unit 1 --bootstrap 200",
@@ -31,14 +49,59 @@ COMMANDS = {
         ),
         ("fit --help", "All options"),
     ],
+    "predict": [
+        (
+            "fit results/transformers/runs.csv --N-unit 1 --D-unit 1 --bootstrap 200 "
+            "--save fit.json",
+            "Fit, and keep the fit",
+        ),
+        ("predict fit.json --at N=1e6,D=1e8", "Predict a run"),
+        ("plan --fit fit.json --flops 1e15 --device T4 --dtype fp16 --mfu 0.2", "Plan by it"),
+        ("predict --help", "All options"),
+    ],
     "count": [
         ("count gpt3-175b --tokens 300e9", "Count a published model"),
+        ("count deepseek-v3 --batch 32 --sequence 8192", "Count a mixture with latent attention"),
         (
             "count --n-layer 12 --d-model 768 --n-head 12 --vocab 50257 --context 1024",
             "Count a model of your own",
         ),
+        ("count --list --find qwen3", "Find a model"),
         ("count --help", "All options"),
     ],
+    "memory": [
+        ("memory llama-3-70b --devices 64", "Find layouts that fit"),
+        ("memory llama-2-7b --devices 8 --zero 1 --device A100-80-SXM", "Ask what one needs"),
+        (
+            "memory llama-2-7b --devices 8 --zero 1 --convention cookbook",
+            "See why another planner says something else",
+        ),
+        ("memory --help", "All options"),
+    ],
+    "carbon": [
+        (
+            "carbon --device-hours 309,000 --power 400 --pue 1.1 --grid 429",
+            "From device-hours to emissions",
+        ),
+        (
+            "carbon --device-hours 5000 --device A100-80-SXM --pue Google --grid France "
+            "--embodied ecologits",
+            "With the making of the machines",
+        ),
+        ("carbon --help", "All options"),
+    ],
+    "laws": [
+        ("laws chinchilla --budget 5.76e23", "Ask a published law for an optimum"),
+        ("laws muennighoff --N 1B --D 100B --unique 25B", "Ask for a loss with repeated data"),
+        ("laws --find kaplan", "Find a law"),
+        ("laws --help", "All options"),
+    ],
+    "hardware": [
+        ("hardware H100-SXM", "Look a device up"),
+        ("hardware --dtype fp8 --memory 80GB --sort peak", "Compare devices"),
+        ("hardware --help", "All options"),
+    ],
+    "all": [("--help", "All commands")],
 }
 MARK = "% made from "
 
@@ -184,17 +247,21 @@ def examples(root: Path) -> str:
     return text
 
 
-def commands(root: Path, lines: list[tuple[str, str]]) -> str:
-    """Command lines with what they print."""
+def commands(root: Path, lines: list[tuple]) -> str:
+    """Command lines with what they print; raise where the status is another than expected."""
     cli = importlib.import_module("scaling_utils.cli")
     text = ""
-    before, columns = sys.argv, os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = "88"  # of the help
-    with contextlib.chdir(root):
-        for line, why in lines:
-            sys.argv = ["scaling-utils", *shlex.split(line)]
-            said = printed(lambda: sys.exit(cli.main(sys.argv[1:])))
-            text += f"## {why}\n\n```bash\nscaling-utils {line}\n```\n\n```text\n{said}```\n\n"
-    sys.argv = before
+    columns = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = "88"  # of tables and of the help
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        Path("results").symlink_to(root / "results")
+        for line, why, *expected in lines:
+            status: list[int] = []
+            words = shlex.split(line)
+            said = printed(lambda words=words, status=status: status.append(cli.main(words)))
+            if status != (expected or [0]):
+                raise RuntimeError(f"scaling-utils {line}: status {status[0]}\n{said}")
+            text += f"## {why}\n\n```bash\nscaling-utils {line}\n```\n\n"
+            text += f"```text\n{said}```\n\n"
     os.environ.pop("COLUMNS") if columns is None else os.environ.update(COLUMNS=columns)
     return text

@@ -25,7 +25,7 @@ _TELLING = re.compile(
 )
 # Keys with such a word that change no count.
 _HARMLESS = re.compile(
-    r"drop|_act$|activation|_eps$|epsilon|rope|rotary|init|token_id|_loss|loss_|topk|router_jitter|scal(e|ing)|"
+    r"drop|_act$|_type$|cache|activation|_eps$|epsilon|rope|rotary|init|token_id|_loss|loss_|topk|router_jitter|scal(e|ing)|"
     r"^summary_|softcap|aux_|aux$|fused|fusion|fp32|dtype|quant|^output_|^original_max|^skip_bias|"
     r"^use_cache|use_bidirectional|logits_to_keep|^n_group$|^ep_size$|norm_topk|residual|^unk_|"
     r"_attn_implementation|^vision|^image|^mm_|^boi_|^eoi_|^is_|chunk_size|^max_new|^num_labels|"

@@ -31,7 +31,11 @@ def window_fields(keys: Keys, n_layer: int, window: int | None, every: int | Non
     """
     size = keys.size("sliding_window", window, least=0)
     every = keys.size(("sliding_window_pattern", "_sliding_window_pattern"), every)
-    types, first = keys.value("layer_types"), keys.size("max_window_layers", 0, least=0) or 0
+    types, qwen = (
+        keys.value("layer_types"),
+        str(keys.config.get("model_type", "")).startswith("qwen"),
+    )
+    first = keys.size("max_window_layers", 28 if qwen else 0, least=0) or 0
     used = keys.value("use_sliding_window")
     if used is not None and not isinstance(used, bool):
         raise TypeError(f"config key 'use_sliding_window' must be true or false, got {used!r}")

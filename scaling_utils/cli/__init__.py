@@ -1,8 +1,9 @@
-"""The command ``scaling-utils``: fit a table of runs, count a model, run a sweep.
+"""The command ``scaling-utils``: plan, fit, count, memory, carbon, laws, hardware, sweep.
 
-Each subcommand has its module with ``add`` (its arguments) and ``run``. Bad input ends
-with one line on standard error and exit code 2; a fit that is not to be relied on, and a
-sweep with jobs that failed, ends with exit code 1 after its result.
+Each command has its module with a click command of that name, ``command``, which is imported when
+it is called: see ``_group.py``. All answer in the same way: results on standard output, coded
+remarks on standard error, ``--json`` with a schema (``_out.py``). Input that cannot be used ends
+with one line on standard error and the status 2.
 """
 
 from scaling_utils._lazy import attach

@@ -30,9 +30,9 @@ Completion of commands and options in your shell:
   bash   eval "$({COMPLETE}=bash_source scaling-utils)"
   zsh    eval "$({COMPLETE}=zsh_source scaling-utils)"
   fish   {COMPLETE}=fish_source scaling-utils | source
-Results are printed on standard output, remarks on standard error. The status is 0,
-1 where an answer is not to be relied on (with --strict: wherever there is a remark),
-2 for input that cannot be used."""
+Results are printed on standard output, remarks on standard error. The status is 0;
+1 with --strict where there is a remark, and after a sweep with failed jobs; 2 for
+input that cannot be used."""
 
 
 class Lazy(click.Group):

@@ -26,9 +26,8 @@ def main(argv: list[str] | None = None) -> int:
     Returns
     -------
     int
-        The status: 0; 1 after an answer that is not to be relied on (under ``--strict``: after
-        any remark) and after a sweep with jobs that failed; 2 for input that cannot be used;
-        130 where it was interrupted.
+        The status: 0; 1 under ``--strict`` after any remark, and after a sweep with jobs that
+        failed; 2 for input that cannot be used; 130 where it was interrupted.
     """
     instruction = os.environ.get(COMPLETE)
     if instruction:
@@ -70,11 +69,7 @@ def _refuse(outer: click.Context | None, sentence: str, status: int = 2) -> int:
 def _of_click(error: click.ClickException) -> str:
     """Return what click says in the form of this package: lower case, with what is near."""
     if isinstance(error, click.NoSuchOption):
-        near = min(
-            error.possibilities or [],
-            key=lambda name: abs(len(name) - len(error.option_name)),
-            default=None,
-        )
+        near = next(iter(error.possibilities or []), None)
         hint = f"; did you mean {near}?" if near else "; --help lists the options"
         return f"no such option {error.option_name}{hint}"
     if isinstance(error, click.MissingParameter) and error.param is not None:

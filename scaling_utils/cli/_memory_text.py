@@ -31,8 +31,11 @@ def footprint_in_words(kept) -> list:
     return [pairs(rows), table, *_counting(kept)]
 
 
-def search_in_words(search) -> list:
-    """Return what a search has found as lines and tables."""
+def search_in_words(search, whole: bool = True) -> list:
+    """Return what a search has found as lines and tables.
+
+    Not the ``whole`` of it leaves out why others do not fit, and the best one's ledger.
+    """
     parts = [
         f"{search.fitting:,} of {search.tried:,} layouts of {search.devices} devices fit; the "
         f"fewest devices on which one does: {search.smallest_devices or 'none'}"
@@ -53,6 +56,8 @@ def search_in_words(search) -> list:
         ]
         heads = ("best", "GiB", "with reserve", "fits", "s a step", "layout")
         parts += [Table(heads, rows, prose=(5,)), f"ranked by: {search.merit}"]
+    if not whole:
+        return parts
     if search.refused:
         rows = [(each.code, f"{each.count:,}", each.sentence) for each in search.refused]
         parts.append(Table(("refused for", "layouts", "because"), rows, prose=(0, 2)))

@@ -63,14 +63,14 @@ def typed(param: click.Parameter) -> str:
 def with_options(sentence: str, command: click.Command) -> str:
     """Return a sentence of the library with options in place of its arguments' names.
 
-    A name is one where it begins the sentence before "must", stands before an equals sign, or has
-    an underscore; elsewhere it may be the common word.
+    A name is one where it begins the sentence before "must", stands before an equals sign, follows
+    "give", or has an underscore; elsewhere it may be the common word.
     """
     options = {
         param.name: typed(param) for param in command.params if isinstance(param, click.Option)
     }
     underscored = "|".join(sorted((name for name in options if "_" in name), key=len, reverse=True))
-    patterns = [r"^(\w+)(?= must\b)", r"\b(\w+)(?= = )"]
+    patterns = [r"^(\w+)(?= must\b)", r"\b(\w+)(?= = )", r"(?<=\bgive )(\w+)"]
     patterns += [rf"(?<![\w-])({underscored})\b"] if underscored else []
     for pattern in patterns:
         sentence = re.sub(pattern, lambda found: options.get(found[1], found[1]), sentence)

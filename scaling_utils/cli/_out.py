@@ -80,7 +80,7 @@ def as_object(command: str, result: Mapping, remarks: Iterable[Remark] = ()) -> 
     """Return what ``--json`` prints, as a dict."""
     head = {"schema": f"scaling-utils/{command}/1", "version": __version__}
     told = [{"code": remark.code, "sentence": remark.sentence} for remark in remarks]
-    return {**head, **plain(result), "remarks": told}
+    return {**head, **plain(result), **head, "remarks": told}  # the head first, whatever comes
 
 
 def plain(value):

@@ -34,6 +34,7 @@ def _answers(plan) -> Table:
             cells = ["", cells[1], ""]
         moved = sorted(plan.shares.get(name, {}).items(), key=lambda item: -item[1])
         words = [f"{which} {share:.0%}" for which, share in moved if share >= LEAST_SHARE]
+        unit = "" if unit == NAMES[name] else unit
         rows.append((NAMES[name], *cells, unit, ", ".join(words[:3])))
     heads = (f"by {plan.law}", "10 %", "50 %", "90 %", "unit", "moved by")
     return Table(heads, rows, prose=(4, 5))
@@ -45,7 +46,13 @@ def _laws(plan) -> Table:
         (law, *(number(found[name].middle) for name in names)) for law, found in plan.by_law.items()
     ]
     heads = ("law", *(NAMES[name] for name in names))
-    return Table(heads, rows, title="middle answers of each law, never mixed")
+    return Table(heads, rows, title="answers of each law, never mixed: 50 % [10 %, 90 %]")
+
+
+def _ranged(answer) -> str:
+    if answer.fixed:
+        return number(answer.middle)
+    return f"{number(answer.middle)} [{number(answer.low)}, {number(answer.high)}]"
 
 
 def _beyond(plan) -> str:
@@ -59,7 +66,7 @@ def _beyond(plan) -> str:
 def _layout(found) -> list:
     from scaling_utils.cli._memory_text import search_in_words
 
-    return search_in_words(found) if hasattr(found, "best") else [str(found)]
+    return search_in_words(found, whole=False) if hasattr(found, "best") else [str(found)]
 
 
 def _inputs(plan) -> Table:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 GAP = 2  # blanks between columns
 NARROWEST = 20  # columns: below it nothing is legible anyway
-FOLDED = 16  # columns that a text needs, to be folded beside numbers
+FOLDED = 12  # columns that a text needs, to be folded beside numbers
 ENDLESS = 100_000
 
 
@@ -63,15 +63,21 @@ def width_of(stream) -> int:
 
 
 def render(parts: Iterable[str | Table], stream, width: int | None = None) -> str:
-    """Return parts as text for a stream: with escape codes only where it is a terminal."""
+    """Return parts as text for a stream, with a blank line around each table.
+
+    Escape codes are only there where the stream is a terminal.
+    """
     width = width_of(stream) if width is None else width
-    shown = []
+    shown, before = "", None
     for part in [parts] if isinstance(parts, (str, Table)) else parts:
+        if before is not None:
+            shown += "\n\n" if isinstance(part, Table) or isinstance(before, Table) else "\n"
         if isinstance(part, Table):
-            shown.append(_table(part, width, _is_terminal(stream)))
+            shown += _table(part, width, _is_terminal(stream))
         else:
-            shown += [_wrapped(line, width) for line in part.split("\n")]
-    return "\n".join(shown)
+            shown += "\n".join(_wrapped(line, width) for line in part.split("\n"))
+        before = part
+    return shown
 
 
 def _is_terminal(stream) -> bool:
@@ -92,22 +98,34 @@ def _table(table: Table, width: int, styled: bool) -> str:
     title = f"{_wrapped(table.title, width)}\n" if table.title else ""
     if not table.rows:
         return title.rstrip("\n")
-    if _least(table) > width:
-        return title + _records(table, width)
-    return title + _drawn(table, width, styled)
+    widths = _widths(table, width)
+    return title + (_records(table, width) if widths is None else _drawn(table, widths, styled))
 
 
-def _least(table: Table) -> int:
-    """The fewest columns in which no number and no word is broken."""
-    total = -GAP
+def _widths(table: Table, width: int) -> list[int] | None:
+    """The columns' widths: what is left over goes to prose. None if there is too little room."""
+    least = _least(table)
+    left = width - sum(least) - GAP * (len(least) - 1)
+    if left < 0:
+        return None
+    rows = [table.columns, *table.rows]
+    wanted = [max(len(row[place]) for row in rows) - low for place, low in enumerate(least)]
+    if (most := sum(wanted)) <= left:
+        return [low + more for low, more in zip(least, wanted, strict=True)]
+    return [low + more * left // most for low, more in zip(least, wanted, strict=True)]
+
+
+def _least(table: Table) -> list[int]:
+    """The fewest columns for each column in which no number and no word is broken."""
+    widths = []
     for place, heading in enumerate(table.columns):
         cells = [heading, *(row[place] for row in table.rows)]
         longest = max(map(len, cells))
         if place in table.prose:
             words = max((len(word) for cell in cells for word in cell.split()), default=0)
             longest = min(longest, max(words, FOLDED))
-        total += longest + GAP
-    return total
+        widths.append(longest)
+    return widths
 
 
 def _records(table: Table, width: int) -> str:
@@ -122,7 +140,7 @@ def _records(table: Table, width: int) -> str:
     return "\n".join(lines)
 
 
-def _drawn(table: Table, width: int, styled: bool) -> str:
+def _drawn(table: Table, widths: list[int], styled: bool) -> str:
     from rich import box
     from rich.console import Console
     from rich.table import Table as Drawn
@@ -145,13 +163,13 @@ def _drawn(table: Table, width: int, styled: bool) -> str:
             justify="right" if not folds and place and _all_numbers(cells) else "left",
             no_wrap=not folds,
             overflow="fold",
-            min_width=None if folds else max(map(len, [heading, *cells])),
+            width=widths[place],
         )
     for row in table.rows:
         drawn.add_row(*map(Text, row))
     buffer = io.StringIO()
     console = Console(
-        file=buffer, width=width, force_terminal=styled, force_jupyter=False, highlight=False
+        file=buffer, width=ENDLESS, force_terminal=styled, force_jupyter=False, highlight=False
     )
     console.print(drawn)
     return "\n".join(line.rstrip() for line in buffer.getvalue().rstrip("\n").split("\n"))

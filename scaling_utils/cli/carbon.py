@@ -9,6 +9,7 @@ from scaling_utils._remarks import Remark
 from scaling_utils.cli._names import known
 from scaling_utils.cli._numbers import Number, Word, shown
 from scaling_utils.cli._out import emit, output_options
+from scaling_utils.cli._places import place_of
 from scaling_utils.cli._tables import Table, pairs
 from scaling_utils.cli.hardware import device_of
 
@@ -117,7 +118,7 @@ def _emitted(kwh: float, grid: str | None, year: int | None, remarks: list[Remar
     try:
         intensity, about = float(grid), {"source": "given"}
     except ValueError:
-        intensity = carbon.grid(_place(grid), year)
+        intensity = carbon.grid(place_of(grid), year)
         about = {
             "place": intensity.place,
             "code": intensity.code,
@@ -131,12 +132,6 @@ def _emitted(kwh: float, grid: str | None, year: int | None, remarks: list[Remar
         "grid": {"g_per_kwh": float(intensity), **about},
         "emissions_kg": float(carbon.emissions(kwh, intensity)),
     }
-
-
-def _place(name: str) -> str:
-    """A place of the table; codes and names answer in any case."""
-    names = [*carbon.places(), *carbon.places().values()]
-    return known("place", name, names, "scaling-utils carbon --list grids")
 
 
 def _made(device_hours, name: str | None) -> dict:

@@ -35,7 +35,7 @@ _OPTIONS = [
     _option("--params", "parameters", Amount(), "Size, or 'optimal' for what the law finds best."),
     _option("--tokens", "tokens", Amount(), "Training tokens, or 'optimal'."),
     _option("--loss", "loss", Number("plain"), "Target in nats per token."),
-    _option("--model", "architecture", None, "Published model or config.json: size, FLOPs, layout."),
+    _option("--model", "architecture", None, "Published model or config.json."),
     _option("--flops", "flops", Number("work"), "Budget in training FLOPs: 1e24, 3640 PF-days."),
     _option("--money", "money", Number("money"), "Budget in the currency of --price."),
     _option("--device-hours", "device_hours", Number("hours"), "Budget in hours of one device."),
@@ -44,7 +44,7 @@ _OPTIONS = [
     _option("--devices", "devices", Number(whole=True), "How many run side by side."),
     _option("--law", "law", None, "Name of a law; may be given again, and is never mixed.",
             multiple=True),
-    _option("--fit", "fit", click.Path(), "A fit of yours, as `scaling-utils fit --save` wrote it."),
+    _option("--fit", "fit", click.Path(), "A fit, as `scaling-utils fit --save` wrote it."),
     _option("--device", "device", None, "What they are; see `scaling-utils hardware`.",
             default=DEVICE, show_default=True),
     _option("--dtype", "dtype", Word(DTYPES), "Of the matrix products.", default="bf16",
@@ -82,7 +82,7 @@ def _with_options(function):
 Examples:
   scaling-utils plan --flops 1e24 --devices 1024 --mfu 0.3:0.4:0.5
   scaling-utils plan --money 2.5M --price 2.5 --price-date 2026-11-01 --devices 512
-  scaling-utils plan --model llama-3-8b --tokens 15T --devices 1024 --grid France --pue 1.1
+  scaling-utils plan --model llama-3-8b --tokens 15T --devices 1024 --grid FR --pue 1.1
   scaling-utils plan --params 7B --deadline 30d --devices 256 --unique-tokens 500B
   scaling-utils plan --loss 2.0 --law chinchilla --law besiroglu --served-tokens 2T""",
 )
@@ -106,7 +106,7 @@ def command(ctx, prices, fit, as_json, strict, **given) -> int:
             raise ValueError("--prices has the price and its date; leave --price and its date out")
         given |= price_of(prices, given["device"])
     plan = planning.plan(**given)
-    remarks = [replace(r, sentence=_options_in(r.sentence, ctx.command)) for r in plan.remarks]
+    remarks = [replace(r, sentence=with_options(r.sentence, ctx.command)) for r in plan.remarks]
     result = {"asked": _asked(given), "n": given["n"], "seed": given["seed"], **plan.as_dict()}
 
     def text():
@@ -125,9 +125,10 @@ def _laws(names: tuple[str, ...], fit: str | None):
 
         chosen.append(known("law", name, laws.PUBLISHED, "scaling-utils laws"))
     if fit is not None:
-        from scaling_utils.cli._saved import load
+        from scaling_utils.cli._saved_law import family_of_saved
+        from scaling_utils.fitting import load
 
-        chosen.append(load(fit))
+        chosen.append(family_of_saved(load(fit), fit))
     if not chosen:
         return "chinchilla"
     return chosen[0] if len(chosen) == 1 else chosen
@@ -141,21 +142,17 @@ def _device(name: str) -> str:
 
 def _grid(text: str | None):
     """Return grams of CO2e per kWh, one or a range, or the name of a place."""
-    if text is None or re.search(r"[A-Za-z]{2}", text):
-        return text
+    if text is None:
+        return None
+    if re.search(r"[A-Za-z]{2}", text):
+        from scaling_utils.cli._places import place_of
+
+        return place_of(text)
     return Ranged("plain").convert(text, None, None)
 
 
 def _asked(given: dict) -> dict:
     """What was asked, without the options that were left out; names as the library has them."""
     kept = {name: value for name, value in given.items() if value is not None}
-    law = kept.pop("law")
-    kept["law"] = law if isinstance(law, (str, list)) else "fit"
-    return {name: value if isinstance(value, (str, int, float, tuple)) else str(value)
-            for name, value in kept.items()}  # fmt: skip
-
-
-def _options_in(sentence: str, command: click.Command) -> str:
-    """A remark with options in place of the library's arguments, where it says to give one."""
-    named = with_options(sentence, command)
-    return re.sub(r"\bgive (grid|mfu|power|price|pue)\b", r"give --\1", named)
+    laws = kept["law"] if isinstance(kept["law"], list) else [kept["law"]]
+    return kept | {"law": [each if isinstance(each, str) else each.name for each in laws]}

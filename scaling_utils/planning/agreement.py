@@ -10,6 +10,7 @@ from scaling_utils.planning.inputs import Question
 from scaling_utils.planning.ranges import Range
 
 CLOSE = 0.02  # two figures within this share of each other say the same: a rounding
+RATIOS = (1e-3, 1e7)  # tokens per parameter beyond which one of the two is in another unit
 LEAST_CHANCE = 0.1  # a deadline that fewer draws meet is refused
 
 
@@ -116,7 +117,19 @@ def check_possible(draws: Draws, levels: np.ndarray, found: dict[str, np.ndarray
             f"unique_tokens must be at least one step, {np.nanmedian(batch):.3g} tokens, got "
             f"{fresh:g}"
         )
+    _check_ratio(question, found)
     _check_deadline(draws, found)
+
+
+def _check_ratio(question: Question, found: dict[str, np.ndarray]) -> None:
+    ratio = float(np.nanmedian(found["tokens_per_parameter"]))
+    if not RATIOS[0] <= ratio <= RATIOS[1]:
+        size, tokens = (float(np.nanmedian(found[x])) for x in ("parameters", "tokens"))
+        raise ValueError(
+            f"{_main(question)} comes to {tokens:.3g} tokens for {size:.3g} parameters, "
+            f"{ratio:.2g} per parameter, and published runs have 1 to 100,000: count both one by "
+            "one, not in millions or billions"
+        )
 
 
 def _impossible(draws: Draws, levels: np.ndarray) -> None:

@@ -20,6 +20,8 @@ from scaling_utils.planning.ranges import Range, as_range
 from scaling_utils.planning.solve import Limits
 
 LEAST_DRAWS = 100  # for a 10 % quantile
+SHARED = 2000  # draws of each sample for the shares; there are two more samples than inputs
+SHARED_REPEATED = 400  # the same where each draw is a search along a budget
 
 
 def plan(
@@ -81,8 +83,12 @@ def plan(
         A name of ``hardware.devices()`` and the number format of its dense peak.
     mfu : ranged, optional
         Model FLOPs utilisation, a share of the dense peak. Left out: what published runs reached.
-    price : ranged, optional
-        Money per device-hour; there is no default. ``price_date`` says when it was read.
+    price : ranged or path, optional
+        Money per device-hour, or a table of prices (see ``prices.read``); there is no default.
+    price_date : str, optional
+        When the price was read. Of a table, only the rows of that day count.
+    currency : str
+        Of ``money`` and ``price``; printed, never converted.
     power : ranged, optional
         Watts of one device. Left out: shares of its rated power.
     pue : ranged, optional
@@ -136,6 +142,7 @@ def plan(
 
         shape = shaped(architecture, parameters, context, attention)
         parameters = shape.parameters
+        machine.remarks.extend(shape.remarks)
     limits = Limits(
         *(
             None if x is None else number(name, x, above=0)
@@ -165,17 +172,17 @@ def plan(
     if not families:
         raise ValueError("law must be one law or a list of laws, got an empty list")
     names = _named(families)
-    rng = np.random.default_rng(seed)
     plans = {}
     for name, family in zip(names, families, strict=True):
         draws = Draws(question, machine, limits, family, batch, rule)
-        plans[name] = _one(name, draws, shape, n, seed, rng)
+        plans[name] = _one(name, draws, shape, n, seed)
     return _joined(plans) if many and len(plans) > 1 else next(iter(plans.values()))
 
 
-def _one(name: str, draws: Draws, shape, n: int, seed: int, rng) -> Plan:
+def _one(name: str, draws: Draws, shape, n: int, seed: int) -> Plan:
     """Return the plan by one law."""
     inputs = draws.inputs
+    rng = np.random.default_rng(seed)
     levels = shares.hypercube(rng, n, len(inputs)) if inputs else np.zeros((1, 0))
     check_rivals(draws, levels)
     found = draws(levels)
@@ -184,12 +191,13 @@ def _one(name: str, draws: Draws, shape, n: int, seed: int, rng) -> Plan:
     answers = {q: Answer.of(values, units[q]) for q, values in found.items()}
     middle = [answers[q].middle for q in ("parameters", "tokens", "flops")]
     decades = draws.family.seen.decades(*middle)
+    most = SHARED if draws.limits.unique is None else SHARED_REPEATED
     layout = None
     if shape is not None and draws.machine.devices is not None:
         layout = shape.layout(draws.machine, answers["batch_tokens"].middle, draws.rule is not None)
     return Plan(
         answers=answers,
-        shares=shares.first_order(draws, inputs, min(n, 2000), seed),
+        shares=shares.first_order(draws, inputs, min(n, most), seed),
         tornado=shares.tornado(draws, inputs),
         extrapolation=decades,
         conventions=conventions_of(draws, shape),

@@ -14,10 +14,11 @@ from scaling_utils.hardware import Device, get
 from scaling_utils.memory import RESERVE
 from scaling_utils.memory.activation import RECOMPUTE
 from scaling_utils.planning.candidates import NODE, Candidates, Refused, candidates, sieve
-from scaling_utils.planning.footprints import Footprint, ends_of, footprint
+from scaling_utils.planning.footprints import Footprint, footprint
 from scaling_utils.planning.kept import stage_ledger
 from scaling_utils.planning.layout import Layout
 from scaling_utils.planning.merit import BETWEEN, KERNELS, WORDS, step_time
+from scaling_utils.planning.reserves import ends_of, room
 from scaling_utils.units import GIB
 
 BEST = 3
@@ -124,13 +125,13 @@ def _try(task: _Task, devices: int):
     """Return all that fits, as (seconds or peak, recompute, index), and why the rest does not."""
     tried = candidates(task.a, devices, task.style, task.sequences, task.length, node=task.node)
     left, refused = sieve(task.a, tried, task.length, task.sequences)
-    room = task.card.usable_memory() - task.reserve
+    space = room(task.card) - task.reserve
     fits, heavy = [], {}
     for recompute in RECOMPUTE if len(left) else ():
         peak, instant = _peaks(task, left, recompute)
-        fits += [(recompute, int(i), float(peak[i])) for i in np.flatnonzero(peak <= room)]
-        for name in sorted(set(instant[peak > room])):
-            chosen = np.flatnonzero((instant == name) & (peak > room))
+        fits += [(recompute, int(i), float(peak[i])) for i in np.flatnonzero(peak <= space)]
+        for name in sorted(set(instant[peak > space])):
+            chosen = np.flatnonzero((instant == name) & (peak > space))
             nearest = chosen[peak[chosen].argmin()]
             least, count, layout = heavy.get(name, (np.inf, 0, None))
             if peak[nearest] < least:
@@ -139,7 +140,7 @@ def _try(task: _Task, devices: int):
     for name, (least, count, layout) in heavy.items():
         sentence = (
             f"the nearest needs {least / GIB:.1f} GiB at '{name}' and {task.card.name} has "
-            f"{room / GIB:.1f} GiB after the reserve"
+            f"{space / GIB:.1f} GiB after the reserve"
         )
         refused.append(Refused(f"memory at {name}", count, layout, sentence))
     return left, fits, tuple(sorted(refused, key=lambda each: -each.count)), 3 * len(tried)
@@ -170,7 +171,7 @@ def _rank(task: _Task, left: Candidates, fits, kernels: float, between: float, d
             node=task.node,
         ).total
         for (i, peak), each in zip(chosen, seconds, strict=True):
-            tight = peak + task.highest > task.card.usable_memory()
+            tight = peak + task.highest > room(task.card)
             found.append((tight, float(each), peak, i, recompute))
     best = {}
     for _, seconds, _, i, recompute in sorted(found):

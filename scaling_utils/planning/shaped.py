@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from scaling_utils import architectures
 from scaling_utils._check import member, number, whole
+from scaling_utils._remarks import Remark
 
 CLOSE = 0.1  # a nominal size, 7e9 for 6.74e9, is no contradiction
 LONGEST = 8192  # tokens; longer contexts are trained at the end, on few of the tokens
@@ -58,6 +59,19 @@ class Shaped:
         if self.total != self.parameters:
             found["parameters"] += f"; active per token, of {self.total:.4g} in all"
         return found
+
+    @property
+    def remarks(self) -> list[Remark]:
+        """What to know of this architecture before a law is asked about it."""
+        if self.total == self.parameters:
+            return []
+        return [
+            Remark(
+                "mixture-of-experts",
+                f"the law was fitted on dense models and is asked about the {self.parameters:.4g} "
+                f"active parameters of {self.total:.4g}: a law of your own mixtures would help",
+            )
+        ]
 
     def layout(self, machine, batch_tokens: float, assumed: bool):
         """Return a search of layouts on the machine's devices.
