@@ -36,14 +36,15 @@ class Bottoms:
 
 
 def measured_rows(**columns) -> tuple[list, np.ndarray]:
-    """Return the columns as arrays, and which rows have a NaN."""
+    """Return the columns as arrays, None where there is none, and which rows have a NaN."""
     arrays, gone = {}, {}
     for name, value in columns.items():
         if value is None:
             continue
         array = value if isinstance(value, np.ma.MaskedArray) else np.asarray(value)
         gone[name] = np.isnan(array) if array.dtype.kind == "f" else np.zeros(array.shape, bool)
-        arrays[name] = positive_array(name, np.where(gone[name], 1.0, array), ndim=1)
+        filled = np.where(gone[name], 1.0, array) if gone[name].any() else value
+        arrays[name] = positive_array(name, filled, ndim=1)
     same_length(**arrays)
     return [arrays.get(name) for name in columns], np.any(list(gone.values()), axis=0)
 
