@@ -87,7 +87,7 @@ def ours(N, D, loss):
 
 def ours_one_sided(N, D, loss):
     """Return the law through the quantile 1/11, where chinchilla's own loss weighs 10 to 1."""
-    seconds, fit = timed(lambda: fit_quantile(N, D, loss, 1 / 11))
+    seconds, fit = timed(lambda: fit_quantile(N, D, loss, 1 / 11, space="raw"))
     each, _ = timed(lambda: bootstrap(fit, DRAWS // 4, check=0), 1)
     return fit.law, seconds, each / (DRAWS // 4)
 
@@ -146,7 +146,7 @@ def chinchilla_huber(N, D, loss):
 
 RIVALS = {
     "scaling_utils": ("scaling-utils", "Huber of log loss", ours),
-    "scaling_utils, quantile 1/11": ("scaling-utils", "check function of log loss", ours_one_sided),
+    "scaling_utils, quantile 1/11": ("scaling-utils", "absolute loss, 10 to 1", ours_one_sided),
     "simple-scaling-laws": ("simple-scaling-laws", "squares of loss", simple_scaling_laws),
     "chinchilla, its log_huber": ("chinchilla", "Huber of log loss", chinchilla_huber),
     "chinchilla, as it comes": ("chinchilla", "absolute loss, 10 to 1", chinchilla),

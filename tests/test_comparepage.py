@@ -73,5 +73,15 @@ def test_the_script_and_the_recorded_table_have_the_same_columns_and_packages():
     assert script.objective(law, *tables.kyo_takano()) == pytest.approx(ours, rel=1e-5)
 
 
+def test_two_packages_agree_where_their_objective_is_the_same():
+    rows = [
+        row
+        for row in FITS
+        if row["table"] == "epoch_chinchilla" and row["minimises"] == "absolute loss, 10 to 1"
+    ]
+    ours, theirs = ([float(row[name]) for name in ("E", "alpha", "beta")] for row in rows)
+    assert ours == pytest.approx(theirs, abs=5e-4)
+
+
 def test_without_a_record_the_page_says_so(tmp_path):
     assert comparepage.compare(tmp_path, pages.table) == "No comparison is recorded.\n"

@@ -45,6 +45,21 @@ def test_the_objective_is_the_check_function_and_nothing_near_is_lower():
         assert min(near) > fit.objective
 
 
+def test_ten_to_one_of_the_loss_itself_is_the_quantile_one_eleventh():
+    """The default of the package chinchilla: y - p where y is larger, 10 (p - y) where p is."""
+    fit = fit_quantile(N, D, LOSS, 1 / 11, space="raw")
+
+    def asymmetric(law):
+        error = LOSS - law.loss(N, D)
+        return np.where(error < 0, -10 * error, error).mean()
+
+    assert asymmetric(fit.law) == pytest.approx(11 * fit.objective / 120, rel=1e-9)
+    best = np.array(list(vars(fit.law).values())[:5], dtype=float)
+    rng = np.random.default_rng(0)
+    near = [ParametricLaw(*(best * np.exp(1e-3 * rng.normal(size=5)))) for _ in range(300)]
+    assert min(map(asymmetric, near)) > asymmetric(fit.law)
+
+
 def test_a_low_quantile_leaves_out_what_bad_tuning_added():
     truth = BESIROGLU.loss(1e10, 1e12)
     low = fit_quantile(N, D, LOSS, 0.2).law.loss(N, D) / BESIROGLU.loss(N, D) - 1
@@ -71,5 +86,7 @@ def test_resamples_weights_and_constants_held():
 def test_too_few_runs_beyond_the_quantile_is_a_doubt():
     fit = fit_quantile(N, D, LOSS, 0.005)
     assert any("too few to place it" in words for words in fit.report.doubts)
+    with pytest.raises(ValueError, match="space must be one of"):
+        fit_quantile(N, D, LOSS, 0.1, space="ln")
     with pytest.raises(ValueError, match="quantile must be above 0 and below 1, got 1"):
         fit_quantile(N, D, LOSS, 1.0)

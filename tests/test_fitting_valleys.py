@@ -12,6 +12,7 @@ from scaling_utils.laws import BESIROGLU, ParametricLaw
 EQUAL = ParametricLaw(E=1.7, A=400.0, B=400.0, alpha=0.3, beta=0.3)
 BUDGETS = np.geomspace(1e18, 1e21, 6)
 STEPS = np.geomspace(0.2, 5, 9)
+FORMS = ("cubic", "parabola")
 
 
 def study(law=BESIROGLU, noise=0.005, seed=0):
@@ -112,6 +113,51 @@ def test_labels_gather_budgets_whose_compute_wanders():
     assert fit.runs.tolist() == [9] * 6
     assert pytest.approx(BUDGETS) == fit.C  # the geometric mean
     assert len(quiet(wander, N, loss, tolerance=0.01, budget=label).left_out) == 0
+
+
+def test_a_cubic_valley_has_its_bottom_where_its_slope_is_zero():
+    """loss = 2 + .1 t^2 (3 - t) with t = log N - log N0: slope .3 t (2 - t), lowest at t = 0."""
+    N0 = np.repeat([1e8, 1e9], 7)
+    t = np.tile(np.linspace(-1.0, 0.9, 7), 2)
+    fit = fit_valleys(
+        np.repeat([1e18, 1e20], 7), N0 * np.exp(t), 2 + 0.1 * t**2 * (3 - t), minimum="cubic"
+    )
+    assert pytest.approx([1e8, 1e9], rel=1e-9) == fit.N
+    assert fit.loss == pytest.approx(2.0)
+    assert fit.exponent == pytest.approx(0.5)
+    assert np.abs(fit.residuals).max() < 1e-12
+
+
+def test_a_cubic_leans_with_the_valley_and_a_parabola_misses_its_bottom():
+    C, N, loss = study(noise=0)
+    truth = BESIROGLU.optimal(BUDGETS).N
+    cubic, parabola = (fit_valleys(C, N, loss, minimum=m).N / truth - 1 for m in FORMS)
+    assert np.abs(parabola).max() > 5e-3
+    assert np.abs(cubic).max() < 0.05 * np.abs(parabola).max()
+
+
+def test_resampled_cubics_are_those_of_polyfit():
+    C, N, loss = study(noise=0.0005)
+    fit = fit_valleys(C, N, loss, minimum="cubic")
+    assert fit.report.free == 4 * 6
+    assert fit.report.trusted
+    drawn = np.concatenate([group[[0, 0, 1, 3, 4, 6, 6, 7, 8]] for group in fit.groups])
+    found = fit.resample(draws=[drawn, drawn])
+    best = []
+    for group in fit.groups:
+        rows = drawn[np.isin(drawn, group)]
+        curve = np.polynomial.Polynomial.fit(np.log(N[rows]), loss[rows], 3)
+        best += [float(root) for root in curve.deriv().roots() if curve.deriv(2)(root) > 0]
+    slope = np.polyfit(np.log(fit.C), best, 1)[0]
+    assert not found.at_edge.any()
+    assert found.values("a")[0] == pytest.approx(slope, rel=1e-6)
+
+
+def test_a_cubic_takes_five_sizes():
+    C, N, loss = study()
+    kept = (BUDGETS[0] * 1.01 < C) | (np.arange(C.size) < 4)
+    fit = quiet(C[kept], N[kept], loss[kept], minimum="cubic")
+    assert list(fit.left_out.values()) == ["4 sizes of at least 5"]
 
 
 def test_whole_budgets_are_drawn_and_count_as_often_as_they_are_drawn():

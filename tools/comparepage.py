@@ -51,5 +51,5 @@ def _shown(row: dict[str, str], field: str) -> str:
     """Return a cell; an empty one is a dash, and a time is a multiple of ours."""
     value = row[field] or "-"
     if field.endswith("_time") and row[field]:
-        return f"{value} ×"
+        return f"{float(value):g} ×"
     return f"{value} {row['version']}" if field == "package" else value

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scaling_utils._check import positive_array, same_length
-from scaling_utils.fitting._valleys import bottoms
+from scaling_utils.fitting._cubic import FEWEST_SIZES, bottoms_of
 from scaling_utils.fitting.isoflop import _budgets
 from scaling_utils.units import TRAINING_FLOPS
 
@@ -61,14 +61,14 @@ def fault(rows, group, weights, minimum: str) -> str:
     """Return why a budget makes no valley, or an empty string."""
     _, N, loss, _ = rows
     sizes = len(np.unique(N[group]))
-    if sizes < 3:
-        return f"{sizes} size{'s' if sizes > 1 else ''} of at least 3"
+    if sizes < FEWEST_SIZES[minimum]:
+        return f"{sizes} size{'s' if sizes > 1 else ''} of at least {FEWEST_SIZES[minimum]}"
     if np.ptp(loss[group]) == 0:
         return "all its runs have one loss"
     weight = np.ones((1, group.size)) if weights is None else weights[None, group]
-    best, _, inside, _ = bottoms(np.log(N[group]), loss[group], weight, minimum)
+    best, _, inside, _ = bottoms_of(np.log(N[group]), loss[group], weight, minimum)
     if np.isnan(best[0]):
-        return "its parabola has no bottom"
+        return f"its {'cubic' if minimum == 'cubic' else 'parabola'} has no bottom"
     return "" if inside[0] else "its best size is not bracketed by the runs"
 
 
@@ -99,7 +99,7 @@ def _valley(rows, counts, own, group, minimum: str):
     loss of the first member, and the misses."""
     C, N, loss, D = rows
     u, weights = np.log(N[group]), own[:, group]
-    best, least, inside, missed = bottoms(u, loss[group], weights, minimum)
+    best, least, inside, missed = bottoms_of(u, loss[group], weights, minimum)
     with np.errstate(all="ignore"):
         middle = weights @ np.log(C[group]) / weights.sum(axis=1)
         size = np.log(best)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from scaling_utils._check import number
+from scaling_utils._check import member, number
 from scaling_utils.fitting._additive import Additive, additive
 from scaling_utils.fitting._held import hold
 from scaling_utils.fitting._search import search
@@ -76,13 +76,14 @@ def fit_quantile(
     loss,
     quantile: float = 0.1,
     *,
+    space: str = "log",
     weights=None,
     fixed: dict[str, float] | None = None,
     tie: tuple[str, ...] = (),
 ) -> Fit:
     """Fit L(N, D) = E + A/N^alpha + B/D^beta so that a share ``quantile`` of the runs lies below.
 
-    The sum of the check function of log residuals, |r| times the quantile where the run lies above
+    The sum of the check function of the residuals, |r| times the quantile where the run lies above
     the law and 1 less the quantile where it lies below: Koenker and Bassett (1978),
     https://doi.org/10.2307/1913643. At 0.5 it is ``fit_parametric`` with ``delta=0``, with half
     its objective.
@@ -96,7 +97,10 @@ def fit_quantile(
     loss : array, shape (runs,)
         Final loss of each run, nats per token.
     quantile : float
-        Between 0 and 1. A low one follows the best runs, and needs many of them.
+        Between 0 and 1. A low one follows the best runs, and needs many of them. A mean absolute
+        error that is w times dearer where the law is too high is the quantile 1 / (1 + w).
+    space : {"log", "raw"}
+        Whether residuals are of log loss or of loss.
     weights : array, shape (runs,), optional
         How much each run counts, above zero.
     fixed : dict of float, optional
@@ -107,7 +111,7 @@ def fit_quantile(
     Returns
     -------
     Fit
-        Of a ``ParametricLaw``; ``residuals`` are predicted less observed log loss, while those
+        Of a ``ParametricLaw``; ``residuals`` are predicted less observed, while those
         that ``report`` counts are tilted like the objective. With a FitWarning where it cannot be
         relied on.
 
@@ -122,6 +126,7 @@ def fit_quantile(
     N, D, loss = check_runs(N, D, loss, len(PARAMETERS) - len(fixed) - max(0, len(tie) - 1))
     weights = check_weights(weights, len(loss))
     quantile = number("quantile", quantile, above=0, below=1)
+    member("space", space, ("log", "raw"))
     others = dict(fixed)
     E = others.pop("E", None)
     if E is not None:
@@ -130,7 +135,7 @@ def fit_quantile(
         (N, D),
         loss,
         ("A/N^alpha", "B/D^beta"),
-        log=True,
+        log=space == "log",
         offset=E,
         weights=weights,
         held=lambda first, middle: hold(scales(first, middle), others, tie),
@@ -141,7 +146,7 @@ def fit_quantile(
     fit = QuantileFit(
         data={"N": N, "D": D, "loss": loss},
         weights=weights,
-        settings={"quantile": quantile, "fixed": fixed, "tie": tie},
+        settings={"quantile": quantile, "space": space, "fixed": fixed, "tie": tie},
         **parts,
     )
     lawful(fit, found)
