@@ -26,7 +26,7 @@ def test_the_page_shows_every_row_of_both_tables(text):
     for row in FEATURES:
         assert "| " + " | ".join(row.values()) + " |" in lines
     for row in FITS:
-        start = f"| {row['package']} {row['version']} | {row['minimises']} |"
+        start = f"| {row['package']} ({row['version']}) | {row['minimises']} |"
         own = [line for line in lines if line.startswith(start)]
         assert len(own) == len({r["table"] for r in FITS if r["package"] == row["package"]})
         assert any(f"| {row['E']} | {row['alpha']} | {row['beta']} |" in line for line in own)

@@ -52,4 +52,4 @@ def _shown(row: dict[str, str], field: str) -> str:
     value = row[field] or "-"
     if field.endswith("_time") and row[field]:
         return f"{float(value):g} ×"
-    return f"{value} {row['version']}" if field == "package" else value
+    return f"{value} ({row['version']})" if field == "package" else value

@@ -141,3 +141,19 @@ def lines(found: Bottoms) -> np.ndarray:
     out = np.column_stack(columns)
     out[kept.sum(axis=1) < FEWEST] = np.nan
     return out
+
+
+def said_of(left_out: dict[float, str]) -> str:
+    """Return which budgets are in no law, and why."""
+    return "; ".join(f"C = {budget:.3g}: {why}" for budget, why in left_out.items())
+
+
+def message_of(left_out: dict[float, str], missing: np.ndarray) -> str:
+    """Return what is said of budgets in no law and of rows with a NaN, or an empty string."""
+    said = []
+    if missing.size:
+        named = ", ".join(map(str, missing[:8])) + (" and more" if missing.size > 8 else "")
+        said.append(f"{missing.size} rows with a NaN are left out ({named}, counted from 0)")
+    if left_out:
+        said.append(f"budgets in no law: {said_of(left_out)}")
+    return "; ".join(said)

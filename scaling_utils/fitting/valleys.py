@@ -14,7 +14,16 @@ from scaling_utils.fitting._cubic import DEGREE, FEWEST_SIZES, at_bottom
 from scaling_utils.fitting._draws import Refits, batches
 from scaling_utils.fitting._isoflop_report import isoflop_evidence
 from scaling_utils.fitting._line import trend_of
-from scaling_utils.fitting._measured import FEWEST, budgets_of, fault, lines, measured_rows, valleys
+from scaling_utils.fitting._measured import (
+    FEWEST,
+    budgets_of,
+    fault,
+    lines,
+    measured_rows,
+    message_of,
+    said_of,
+    valleys,
+)
 from scaling_utils.fitting.errors import FitError, FitWarning
 from scaling_utils.fitting.fit import Fit, check_weights
 from scaling_utils.fitting.isoflop import IsoFlopFit
@@ -242,7 +251,7 @@ def fit_valleys(
     if len(usable) < FEWEST:
         raise FitError(
             f"a power law needs at least {FEWEST} budgets with a valley, got {len(usable)}; left "
-            f"out: {_said(left_out) or 'none'}",
+            f"out: {said_of(left_out) or 'none'}",
             left_out,
         )
     used = np.sort(np.concatenate(usable))
@@ -256,7 +265,7 @@ def fit_valleys(
         residuals[group] = missed[0]
     budgets, best, tokens = (np.exp(part[0]) for part in (found.x, found.size, found.tokens))
     size, error = trend_of(budgets, best)
-    message = _message(left_out, np.flatnonzero(missing))
+    message = message_of(left_out, np.flatnonzero(missing))
     if message:
         warnings.warn(f"fit_valleys: {message}", FitWarning, stacklevel=2)
     C, N, loss, D = rows
@@ -284,17 +293,3 @@ def fit_valleys(
         flops_ratio=1.0 if D is None else float(np.median(TRAINING_FLOPS * N * D / C)),
         extra={"D": D, "budget": None if budget is None else budget[used], "rows": given},
     )
-
-
-def _said(left_out: dict[float, str]) -> str:
-    return "; ".join(f"C = {budget:.3g}: {why}" for budget, why in left_out.items())
-
-
-def _message(left_out: dict[float, str], missing: np.ndarray) -> str:
-    said = []
-    if missing.size:
-        named = ", ".join(map(str, missing[:8])) + (" and more" if missing.size > 8 else "")
-        said.append(f"{missing.size} rows with a NaN are left out ({named}, counted from 0)")
-    if left_out:
-        said.append(f"budgets in no law: {_said(left_out)}")
-    return "; ".join(said)
