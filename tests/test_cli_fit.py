@@ -35,7 +35,9 @@ def runs(tmp_path):
 
 
 def fitted(capsys, *arguments: str) -> dict:
-    assert main(["fit", "--json", *arguments]) == 0
+    """Run `fit --json`, without intervals unless they are asked for: they take the time."""
+    none = () if "--bootstrap" in arguments else ("--bootstrap", "0")
+    assert main(["fit", "--json", *none, *arguments]) == 0
     return json.loads(capsys.readouterr().out)
 
 
@@ -48,10 +50,19 @@ def test_fit_recovers_the_law(runs, capsys):
         assert value == pytest.approx(getattr(TRUE, name), rel=1e-4)
     assert result["converged"] is True
     assert result["runs"] == 25
-    assert result["bootstrap"]["n"] == 400  # intervals without being asked
-    assert set(result["intervals_95"]) == {"E", "A", "B", "alpha", "beta", "a"}
+    assert result["intervals_95"] is None
     assert result["schema"] == "scaling-utils/fit/1"
-    assert fitted(capsys, str(runs), "--bootstrap", "0")["intervals_95"] is None
+
+
+def test_intervals_come_without_being_asked(tmp_path, capsys):
+    path = tmp_path / "noisy.csv"
+    path.write_text(as_csv("N,D,loss", *table_of_runs(noise=0.003)))
+    assert main(["fit", "--json", str(path)]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["bootstrap"]["n"] == 400
+    assert set(result["intervals_95"]) == {"E", "A", "B", "alpha", "beta", "a"}
+    for name, value in result["law"].items():
+        assert result["intervals_95"][name][0] < value < result["intervals_95"][name][1]
 
 
 @pytest.mark.parametrize("pair", ["N,C", "C,D", "N,D,C"])
@@ -90,7 +101,7 @@ def test_bootstrap_intervals_hold_the_fit(tmp_path, capsys):
 
 
 def test_text_names_law_range_and_extrapolation(runs, capsys):
-    assert main(["fit", str(runs), "--budget", "1e25"]) == 0
+    assert main(["fit", str(runs), "--budget", "1e25", "--bootstrap", "0"]) == 0
     out = capsys.readouterr().out
     assert f"25 from {runs}" in out
     assert "nats per token" in out
@@ -142,7 +153,7 @@ GOOD = "N,D,loss\n1e6,2e7,3.5\n"
 def test_bad_table_names_file_and_cell(tmp_path, capsys, text, message):
     path = tmp_path / "bad.csv"
     path.write_text(text)
-    assert main(["fit", str(path)]) == 2
+    assert main(["fit", "--bootstrap", "0", str(path)]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith(f"scaling-utils fit: {path}")
@@ -158,7 +169,7 @@ def test_files_that_cannot_be_read(tmp_path, capsys):
         (tmp_path, "cannot be read"),
         (binary, "not a text file in UTF-8"),
     ]:
-        assert main(["fit", str(path)]) == 2
+        assert main(["fit", "--bootstrap", "0", str(path)]) == 2
         assert message in capsys.readouterr().err
 
 
@@ -180,7 +191,7 @@ def test_runs_without_a_law_are_said_to_have_none(tmp_path, capsys):
     N, D, _ = table_of_runs()
     path = tmp_path / "rising.csv"
     path.write_text(as_csv("N,D,loss", N, D, 2.0 + 0.1 * np.log(D)))  # more data, more loss
-    assert main(["fit", str(path)]) in (1, 2)
+    assert main(["fit", "--bootstrap", "0", str(path)]) in (1, 2)
     err = capsys.readouterr().err
     assert err.startswith(f"scaling-utils fit: {path}: ")
     assert err.count("\n") == 1
@@ -200,7 +211,7 @@ def test_a_run_without_a_loss_is_left_out_and_counted(tmp_path, capsys, cell):
     result = fitted(capsys, str(path))
     assert result["left_out"] == {"no loss": 1}
     assert (result["runs"], result["law"]) == (plain["runs"], plain["law"])
-    main(["fit", str(path)])
+    main(["fit", "--bootstrap", "0", str(path)])
     assert "left out    1 rows: 1 with no loss" in capsys.readouterr().out
 
 
@@ -233,7 +244,7 @@ def test_unlikely_units_are_asked_about(tmp_path, capsys, columns, scales, asked
     path = tmp_path / "runs.csv"
     values = sizes[first] * scales[0], sizes[second] * scales[1]
     path.write_text(as_csv(f"{columns},loss", *values, loss))
-    assert main(["fit", str(path)]) == 2
+    assert main(["fit", "--bootstrap", "0", str(path)]) == 2
     error = capsys.readouterr().err
     assert "n which unit" in error
     assert "-unit" in error
@@ -264,7 +275,7 @@ def test_a_perplexity_is_asked_about(tmp_path, capsys):
     N, D, loss = table_of_runs()
     path = tmp_path / "perplexity.csv"
     path.write_text(as_csv("N,D,loss", N, D, 10 * np.exp(loss)))
-    assert main(["fit", str(path)]) == 2
+    assert main(["fit", "--bootstrap", "0", str(path)]) == 2
     assert "is it a perplexity?" in capsys.readouterr().err
 
 
@@ -276,7 +287,7 @@ def test_a_table_that_contradicts_itself_says_what_is_used(tmp_path, capsys):
     assert result["sizes"] == ["N", "D"]
     assert result["six_nd_over_c"] == pytest.approx({"lowest": 3, "middle": 3, "highest": 3})
     assert result["law"]["E"] == pytest.approx(TRUE.E, rel=1e-4)
-    main(["fit", str(path)])
+    main(["fit", "--bootstrap", "0", str(path)])
     captured = capsys.readouterr()
     assert "N and D are used; 6 N D is 3 times the column C" in captured.out
     assert "6 N D is not the column C; N and D are used. Is that meant?" in captured.err
@@ -289,7 +300,7 @@ def test_a_table_that_agrees_with_itself_says_so_in_numbers(tmp_path, capsys):
     N, D, loss = table_of_runs()
     path = tmp_path / "runs.csv"
     path.write_text(as_csv("N,D,C,loss", N, D, 6 * N * D, loss))
-    assert main(["fit", "--json", str(path)]) == 0
+    assert main(["fit", "--json", "--bootstrap", "0", str(path)]) == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out)["six_nd_over_c"]["middle"] == pytest.approx(1)
     assert captured.err == ""
@@ -310,7 +321,7 @@ def test_sizes_that_are_not_there(runs, capsys):
 
 def test_a_byte_order_mark_on_standard_input(tmp_path):
     text = ("\ufeff" + as_csv("N,D,loss", *table_of_runs())).encode()
-    command = [sys.executable, "-m", "scaling_utils.cli", "fit", "-", "--json"]
+    command = [sys.executable, "-m", "scaling_utils.cli", "fit", "-", "--json", "--bootstrap", "0"]
     done = subprocess.run(command, input=text, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["law"]["E"] == pytest.approx(1.8, rel=1e-4)
@@ -385,20 +396,20 @@ def test_doubts_reach_the_reader_with_their_lines(tmp_path, capsys):
     loss[7] *= 0.8
     path = tmp_path / "far.csv"
     path.write_text(as_csv("N,D,loss", N, D, loss))
-    code, result, said = refused_or_doubtful(capsys, str(path))
+    code, result, said = refused_or_doubtful(capsys, str(path), "--bootstrap", "0")
     assert code == 1
     assert result["report"]["far"] == [7]
     assert result["far_lines"] == [9]  # one for the header, and lines count from one
     assert result["report"]["without_far"]["E"] == pytest.approx(1.8, rel=0.1)
     assert all(doubt in said for doubt in result["report"]["doubts"])
-    main(["fit", str(path)])
+    main(["fit", "--bootstrap", "0", str(path)])
     out = capsys.readouterr().out
     assert "far off     lines 9 of the file" in out
     assert "doubts\n  - " in out
 
 
 def test_a_good_fit_says_that_there_are_no_doubts(runs, capsys):
-    assert main(["fit", str(runs)]) == 0
+    assert main(["fit", "--bootstrap", "0", str(runs)]) == 0
     out = capsys.readouterr().out
     assert "doubts      none" in out
     assert "residuals   half within 0.00%" in out

@@ -21,6 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import apipages
+import comparepage
 import landing
 from bookdata import DECKS, Book, Chapter, Page, PageError, read_book
 
@@ -291,6 +292,11 @@ starts it in Colab. The first cell installs the helper package there.
 """
 
 
+def compare(book: Book) -> str:
+    """What other packages can do and what they answer, from the recorded tables."""
+    return comparepage.compare(book.root, table)
+
+
 PARTS: dict[str, Callable[[Book], str]] = {
     "errata.md": errata,
     "chapters.md": chapters,
@@ -298,6 +304,7 @@ PARTS: dict[str, Callable[[Book], str]] = {
     "build_record.md": build_record,
     "tools.md": tools,
     "run.md": run,
+    "compare.md": compare,
 }
 
 

@@ -21,7 +21,7 @@ from scaling_utils.cli._reading import (
 
 MOST_RESAMPLES = 1_000_000  # their constants alone would fill the memory beyond this
 RESAMPLES = 400  # enough for 95 %: ten lie beyond each bound
-MOST_ROWS = 20_000  # more rows than this are steps of runs, and would take minutes
+MOST_ROWS = 10_000  # more rows than this are steps of runs, and would take minutes
 PICTURES = (".png", ".svg", ".pdf")
 
 _EPILOG = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scaling_utils._check import positive_array, same_length
-from scaling_utils.fitting._valleys import bottoms
+from scaling_utils.fitting._cubic import FEWEST_SIZES, bottoms_of
 from scaling_utils.fitting.isoflop import _budgets
 from scaling_utils.units import TRAINING_FLOPS
 
@@ -36,14 +36,15 @@ class Bottoms:
 
 
 def measured_rows(**columns) -> tuple[list, np.ndarray]:
-    """Return the columns as arrays, and which rows have a NaN."""
+    """Return the columns as arrays, None where there is none, and which rows have a NaN."""
     arrays, gone = {}, {}
     for name, value in columns.items():
         if value is None:
             continue
         array = value if isinstance(value, np.ma.MaskedArray) else np.asarray(value)
         gone[name] = np.isnan(array) if array.dtype.kind == "f" else np.zeros(array.shape, bool)
-        arrays[name] = positive_array(name, np.where(gone[name], 1.0, array), ndim=1)
+        filled = np.where(gone[name], 1.0, array) if gone[name].any() else value
+        arrays[name] = positive_array(name, filled, ndim=1)
     same_length(**arrays)
     return [arrays.get(name) for name in columns], np.any(list(gone.values()), axis=0)
 
@@ -60,14 +61,14 @@ def fault(rows, group, weights, minimum: str) -> str:
     """Return why a budget makes no valley, or an empty string."""
     _, N, loss, _ = rows
     sizes = len(np.unique(N[group]))
-    if sizes < 3:
-        return f"{sizes} size{'s' if sizes > 1 else ''} of at least 3"
+    if sizes < FEWEST_SIZES[minimum]:
+        return f"{sizes} size{'s' if sizes > 1 else ''} of at least {FEWEST_SIZES[minimum]}"
     if np.ptp(loss[group]) == 0:
         return "all its runs have one loss"
     weight = np.ones((1, group.size)) if weights is None else weights[None, group]
-    best, _, inside, _ = bottoms(np.log(N[group]), loss[group], weight, minimum)
+    best, _, inside, _ = bottoms_of(np.log(N[group]), loss[group], weight, minimum)
     if np.isnan(best[0]):
-        return "its parabola has no bottom"
+        return f"its {'cubic' if minimum == 'cubic' else 'parabola'} has no bottom"
     return "" if inside[0] else "its best size is not bracketed by the runs"
 
 
@@ -98,7 +99,7 @@ def _valley(rows, counts, own, group, minimum: str):
     loss of the first member, and the misses."""
     C, N, loss, D = rows
     u, weights = np.log(N[group]), own[:, group]
-    best, least, inside, missed = bottoms(u, loss[group], weights, minimum)
+    best, least, inside, missed = bottoms_of(u, loss[group], weights, minimum)
     with np.errstate(all="ignore"):
         middle = weights @ np.log(C[group]) / weights.sum(axis=1)
         size = np.log(best)
@@ -140,3 +141,19 @@ def lines(found: Bottoms) -> np.ndarray:
     out = np.column_stack(columns)
     out[kept.sum(axis=1) < FEWEST] = np.nan
     return out
+
+
+def said_of(left_out: dict[float, str]) -> str:
+    """Return which budgets are in no law, and why."""
+    return "; ".join(f"C = {budget:.3g}: {why}" for budget, why in left_out.items())
+
+
+def message_of(left_out: dict[float, str], missing: np.ndarray) -> str:
+    """Return what is said of budgets in no law and of rows with a NaN, or an empty string."""
+    said = []
+    if missing.size:
+        named = ", ".join(map(str, missing[:8])) + (" and more" if missing.size > 8 else "")
+        said.append(f"{missing.size} rows with a NaN are left out ({named}, counted from 0)")
+    if left_out:
+        said.append(f"budgets in no law: {said_of(left_out)}")
+    return "; ".join(said)

@@ -1,9 +1,6 @@
-"""IsoFLOP studies as they come: measured C and D, budgets that cannot be used, whole budgets drawn.
+"""IsoFLOP studies as they come: measured C and D, budgets left out, whole budgets drawn.
 
-``fit_isoflop`` asks for a complete table and takes D = C / (6 N). Here C and D are what was
-measured, a budget whose runs make no valley is left out, with the reason, and the power law of
-the tokens has an exponent of its own.
-"""
+``fit_isoflop`` asks for a complete table and takes D = C / (6 N)."""
 
 from __future__ import annotations
 
@@ -13,12 +10,23 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from scaling_utils._check import labels, member, number
+from scaling_utils.fitting._cubic import DEGREE, FEWEST_SIZES, at_bottom
 from scaling_utils.fitting._draws import Refits, batches
+from scaling_utils.fitting._isoflop_report import isoflop_evidence
 from scaling_utils.fitting._line import trend_of
-from scaling_utils.fitting._measured import FEWEST, budgets_of, fault, lines, measured_rows, valleys
+from scaling_utils.fitting._measured import (
+    FEWEST,
+    budgets_of,
+    fault,
+    lines,
+    measured_rows,
+    message_of,
+    said_of,
+    valleys,
+)
 from scaling_utils.fitting.errors import FitError, FitWarning
 from scaling_utils.fitting.fit import Fit, check_weights
-from scaling_utils.fitting.isoflop import MINIMA, IsoFlopFit
+from scaling_utils.fitting.isoflop import IsoFlopFit
 from scaling_utils.laws import Trend
 from scaling_utils.units import TRAINING_FLOPS
 
@@ -152,8 +160,21 @@ class ValleysFit(IsoFlopFit):
             warnings.simplefilter("ignore", FitWarning)
             return fit_valleys(**rows, **self.settings | other)
 
+    @property
+    def _free(self) -> int:
+        return DEGREE[self.minimum] + 1
+
     def _evidence(self):
-        evidence = super()._evidence()
+        if self.minimum == "cubic":
+            _, N, loss = self.data.values()
+            weights = np.ones(len(N)) if self.weights is None else self.weights
+            found = [
+                (rows, at_bottom(np.log(N[rows]), loss[rows], weights[rows], np.log(best), least))
+                for rows, best, least in zip(self.groups, self.N, self.loss, strict=True)
+            ]
+            evidence = replace(isoflop_evidence(self, found), free=self._free * len(found))
+        else:
+            evidence = super()._evidence()
         return replace(evidence, warned=(self.message,)) if self.message else evidence
 
 
@@ -171,8 +192,8 @@ def fit_valleys(
     """Fit N = G C^a and D = H C^b through the valleys of those budgets that have one.
 
     Approach 2 of Hoffmann et al. (2022), https://arxiv.org/abs/2203.15556, section 3.2. A row
-    with a NaN is left out. A budget is left out where fewer than three sizes are left, where all
-    losses are equal, where the parabola has no bottom, or where the bottom lies outside the sizes
+    with a NaN is left out. A budget is left out where too few sizes are left, where all losses
+    are equal, where the curve has no bottom, or where the bottom lies outside the sizes
     that were run. The fit names each of them with its reason.
 
     Parameters
@@ -189,8 +210,10 @@ def fit_valleys(
     budget : array of labels, shape (runs,), optional
         Which budget each run belongs to. Without it, runs whose C exceeds the least of a group by
         at most ``tolerance`` are one budget.
-    minimum : {"parabola", "least"}
-        The bottom of a parabola in log N, or the run with the least loss.
+    minimum : {"parabola", "cubic", "least"}
+        The bottom of a parabola or of a cubic in log N, or the run with the least loss. A valley
+        leans where its walls rise with different exponents; a cubic follows that, takes five sizes
+        or more, and has wider intervals.
     tolerance : float
         See ``budget``. Zero or above, below 1.
     weights : array, shape (runs,), optional
@@ -213,7 +236,7 @@ def fit_valleys(
     rows, missing = measured_rows(C=C, N=N, loss=loss, D=D)
     weights, given = check_weights(weights, len(missing)), len(missing)
     budget = None if budget is None else labels("budget", budget, given)
-    member("minimum", minimum, MINIMA)
+    member("minimum", minimum, FEWEST_SIZES)
     tolerance = number("tolerance", tolerance, at_least=0, below=1)
     there = np.flatnonzero(~missing)
     groups = budgets_of(rows[0], there, budget, tolerance)
@@ -228,7 +251,7 @@ def fit_valleys(
     if len(usable) < FEWEST:
         raise FitError(
             f"a power law needs at least {FEWEST} budgets with a valley, got {len(usable)}; left "
-            f"out: {_said(left_out) or 'none'}",
+            f"out: {said_of(left_out) or 'none'}",
             left_out,
         )
     used = np.sort(np.concatenate(usable))
@@ -242,7 +265,7 @@ def fit_valleys(
         residuals[group] = missed[0]
     budgets, best, tokens = (np.exp(part[0]) for part in (found.x, found.size, found.tokens))
     size, error = trend_of(budgets, best)
-    message = _message(left_out, np.flatnonzero(missing))
+    message = message_of(left_out, np.flatnonzero(missing))
     if message:
         warnings.warn(f"fit_valleys: {message}", FitWarning, stacklevel=2)
     C, N, loss, D = rows
@@ -270,17 +293,3 @@ def fit_valleys(
         flops_ratio=1.0 if D is None else float(np.median(TRAINING_FLOPS * N * D / C)),
         extra={"D": D, "budget": None if budget is None else budget[used], "rows": given},
     )
-
-
-def _said(left_out: dict[float, str]) -> str:
-    return "; ".join(f"C = {budget:.3g}: {why}" for budget, why in left_out.items())
-
-
-def _message(left_out: dict[float, str], missing: np.ndarray) -> str:
-    said = []
-    if missing.size:
-        named = ", ".join(map(str, missing[:8])) + (" and more" if missing.size > 8 else "")
-        said.append(f"{missing.size} rows with a NaN are left out ({named}, counted from 0)")
-    if left_out:
-        said.append(f"budgets in no law: {_said(left_out)}")
-    return "; ".join(said)
