@@ -122,6 +122,9 @@ def test_completion_offers_commands_and_options():
     assert offered("scaling-utils ha", 1) == {"hardware"}
     assert offered("scaling-utils hardware --so", 2) == {"--sort"}
     assert "peak" in offered("scaling-utils hardware --sort p", 3)
+    assert offered("scaling-utils hardware h100-s", 2) == {"H100-SXM"}
+    assert "chinchilla" in offered("scaling-utils plan --law ch", 3)
+    assert offered("scaling-utils memory llama-3-7", 2) == {"llama-3-70b"}
 
 
 # --- bad words -----------------------------------------------------------------------------
@@ -137,7 +140,7 @@ def test_completion_offers_commands_and_options():
         ("hardware --sor peak", "no such option --sor; did you mean --sort?"),  # no abbreviations
         ("hardware --sort paek", "--sort: must be one of name, peak"),
         ("hardware --sort paek", "did you mean 'peak'?"),
-        ("hardware H100", "did you mean 'H100-PCIe' or 'H100-SXM'?"),
+        ("hardware H100", "did you mean 'H100-PCIe' or 'H100-SXM'"),
         ("hardware --memory 80XB", "--memory: must be a positive number such as 80GB"),
         ("hardware T4 --sort peak", "name a device or filter the list, not both"),
         ("hardware a b", "scaling-utils hardware: "),
