@@ -110,14 +110,14 @@ def test_completion_of_a_shell(shell):
     assert f"{COMPLETE}={shell}_complete" in done.stdout
 
 
-def test_completion_offers_commands_and_options():
+def test_completion_offers_commands_and_options(capsys, monkeypatch):
     def offered(words: str, place: int) -> set[str]:
-        environment = os.environ | {
-            COMPLETE: "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(place),
-        }  # fmt: skip
-        command = [sys.executable, "-m", "scaling_utils.cli"]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        return {line.partition(",")[2] for line in done.stdout.splitlines()}
+        monkeypatch.setenv(COMPLETE, "bash_complete")
+        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_CWORD", str(place))
+        status, out, err = run(capsys)
+        assert (status, err) == (0, "")
+        return {line.partition(",")[2] for line in out.splitlines()}
 
     assert offered("scaling-utils ha", 1) == {"hardware"}
     assert offered("scaling-utils hardware --so", 2) == {"--sort"}
