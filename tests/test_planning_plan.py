@@ -269,6 +269,10 @@ def test_an_architecture_gives_size_work_and_layout():
     assert found.layout.best
     assert found.layout.layout.devices == 64
     assert "4096" in found.conventions["attention"]
+    words = str(found)
+    assert "Layouts on 64 devices" in words
+    assert str(found.layout.layout) in words
+    assert max(map(len, words.splitlines())) < 150
     fewest = plan("llama-2-7b", tokens=2e12, device="A100-80-SXM", **FIXED).layout
     assert fewest.devices == fewest.smallest_devices
     by_deadline = plan("llama-2-7b", tokens=2e12, deadline=720, **FIXED)
@@ -331,7 +335,13 @@ def test_json_has_no_nan_and_says_how_it_counts():
 
 def test_the_text_names_answers_remarks_and_the_date_of_the_price():
     words = str(plan(money=1e6, price=2.0, price_date="2026-11-01", devices=64))
-    for part in ("parameters", "time on the clock", "USD, prices of 2026-11-01", "[mfu-assumed]", "nats"):
+    for part in (
+        "parameters",
+        "time on the clock",
+        "USD, prices of 2026-11-01",
+        "[mfu-assumed]",
+        "nats",
+    ):
         assert part in words
     assert max(map(len, words.splitlines())) < 130
 

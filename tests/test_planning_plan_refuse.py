@@ -1,5 +1,9 @@
 """What a plan refuses, and what its errors say would help."""
 
+import json
+import warnings
+
+import numpy as np
 import pytest
 
 from scaling_utils.planning import plan
@@ -20,7 +24,11 @@ def refused(words: str, **given):
         ({"devices": 512}, "devices alone.*missing: deadline"),
         ({"money": 1e6}, "money needs a price per device-hour and its price_date"),
         ({"parameters": "optimal", "tokens": "optimal"}, "cannot both be 'optimal'"),
-        ({"parameters": "optimal", "flops": 1e23}, "does not determine a plan"),
+        (
+            {"parameters": "optimal", "flops": 1e23},
+            "flops gives the best size and tokens by itself",
+        ),
+        ({"tokens": 1e12, "devices": 8}, "tokens and devices alone do not determine a plan"),
         ({"flops": 1e23, "price_date": "2026-11-01"}, "needs a price, got none"),
         ({"kg_co2e": 1e5, "device": "TPU-v4"}, "kg_co2e needs power in watts"),
     ],
@@ -150,3 +158,54 @@ def test_bad_values_are_named(given, words):
 )
 def test_what_cannot_be_done_says_what_would_help(given, words):
     refused(words, **given)
+
+
+# What a plan may be asked, with the share of the tries that ask it.
+ASKED = {
+    "parameters": (0.4, [1e3, 7e9, 1e11]),
+    "tokens": (0.4, [1e3, 1e12, "optimal"]),
+    "flops": (0.3, [1e9, 1e18, 1e24, 1e30]),
+    "money": (0.2, [1, 1e6]),
+    "device_hours": (0.2, [1e-3, 1e6]),
+    "kg_co2e": (0.1, [1, 1e6]),
+    "loss": (0.2, [1.0, 1.9, 3.0]),
+    "deadline": (0.2, [1e-3, 100, 1e5]),
+    "devices": (0.4, [1, 64]),
+    "law": (
+        0.6,
+        ["kaplan-joint", "muennighoff", "besiroglu-resamples", ["chinchilla", "besiroglu"]],
+    ),
+    "mfu": (0.4, [0.4, (0.2, 0.5), 1.0, 1e-6]),
+    "price": (0.5, [2, (1, 2, 4)]),
+    "grid": (0.3, [30, (20, 700)]),
+    "unique_tokens": (0.3, [1e4, 1e10, 1e13]),
+    "largest": (0.15, [1e6, 8e9]),
+    "served_tokens": (0.2, [1e9, 1e13, 1e17]),
+    "batch_tokens": (0.2, [1, 2**20, (1e5, 1e7)]),
+}
+
+
+def test_whatever_is_asked_is_answered_without_nan_or_refused_in_words(rng):
+    answered, words = 0, []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(250):
+            given = {
+                name: values[rng.integers(len(values))]
+                for name, (share, values) in ASKED.items()
+                if rng.random() < share
+            }
+            try:
+                found = plan(**given, n=100)
+            except ValueError as error:
+                words.append(str(error))
+                continue
+            answered += 1
+            json.dumps(found.as_dict(), allow_nan=False)
+            assert str(found)
+            for name, answer in found.answers.items():
+                low, high = (np.inf if x is None else x for x in (answer.low, answer.high))
+                assert low <= answer.middle <= high * (1 + 1e-12), (given, name)
+    assert answered > 20
+    assert len(words) > 20
+    assert min(map(len, words)) > 20
