@@ -149,14 +149,18 @@ SPARSE = Architecture(
 
 
 @pytest.mark.parametrize(
-    ("a", "pipeline", "worst"),
-    [(architectures.get("deepseek-v2-lite"), 4, 1), (UNEVEN, 4, 1), (SPARSE, 8, 3)],
+    ("a", "pipeline", "way", "worst"),
+    [
+        (architectures.get("deepseek-v2-lite"), 4, "full", 1),
+        (UNEVEN, 4, "full", 1),
+        (SPARSE, 8, "none", 3),
+    ],
 )
-def test_arrays_of_layouts_give_what_each_gives_alone(a, pipeline, worst):
+def test_arrays_of_layouts_give_what_each_gives_alone(a, pipeline, way, worst):
     task = _Task(a, H100, 4096, 64, STYLE, memory.RESERVE, memory.RESERVE, 8)
     left, _ = sieve(a, candidates(a, 16, STYLE, 64, 4096), 4096, 64)
     assert len(left) > 100
-    layout = Layout(pipeline=pipeline, micro_batches=8, recompute="full")
+    layout = Layout(pipeline=pipeline, micro_batches=8, recompute=way)
     assert footprint(a, layout, context=4096).stage == worst
     for recompute in RECOMPUTE:
         peaks, instants = _peaks(task, left, recompute)
