@@ -69,6 +69,8 @@ def test_published_ranges_go_in_as_they_are():
         (lambda: carbon.facility(1, 0), r"pue must be from 1 to 3"),
         (lambda: carbon.emissions(1, 0.385), r"intensity must be in grams.*0.385 kg are 385 g"),
         (lambda: carbon.emissions(1, 385_000), r"intensity must be from 0 to 2000"),
+        (lambda: carbon.energy(1, "A100-80-SXM"), r"power must be in watts.*carbon.rated"),
+        (lambda: carbon.emissions(1, "France"), r"intensity must be in g.*carbon.grid"),
         (lambda: carbon.emissions(1, -1), r"intensity must be from 0"),
         (lambda: carbon.emissions(-1, 385), r"kwh must be at least 0"),
         (lambda: carbon.device_hours(1e21, 312e12, 40), r"mfu must be a share.*40"),

@@ -212,6 +212,14 @@ def test_a_pue_under_the_wrong_heading_is_found():
     assert carbon.slip(case.tonnes, case.recomputed_tonnes(), case.pue) == "agrees"
 
 
+def test_tonnes_and_hours_imply_one_product():
+    # 31.22 t over 184,320 h x 0.4 kW are 423.4 g/kWh: 385 g times a PUE of 1.1
+    assert by_name("Llama 2 7B").implied() == pytest.approx(423.4, abs=0.1)
+    # 8,930 t over 30.84e6 h x 0.7 kW
+    assert by_name("Llama 3.1 405B").implied() == pytest.approx(413.7, abs=0.1)
+    assert math.isnan(by_name("DeepSeek-V3").implied())
+
+
 def test_what_is_not_printed_is_no_number():
     case = by_name("DeepSeek-V3")
     assert case.device_hours == 2_788_000

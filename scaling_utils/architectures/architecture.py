@@ -103,6 +103,8 @@ class Architecture:
         True where the router stores a bias for each expert (DeepSeek-V3).
     shared_gate : bool
         True where a gate weighs the shared experts (Qwen 1.5 and 2 MoE).
+    trained_context : int, optional
+        Tokens of a sequence in most of the pre-training, where that is less than the context.
     name, source : str
         Of the model, and where its numbers stand.
 
@@ -131,6 +133,7 @@ class Architecture:
     extra_positions: int = 0
     choice_bias: bool = False
     shared_gate: bool = False
+    trained_context: int | None = None
     name: str = ""
     source: str = ""
 
@@ -140,7 +143,7 @@ class Architecture:
         _kind("experts", self.experts, Experts)
         for name in ("dense_layers", "multi_token", "extra_positions"):
             self._fill(name, whole(name, getattr(self, name), at_least=0))
-        for name in ("window", "global_every"):
+        for name in ("window", "global_every", "trained_context"):
             if getattr(self, name) is not None:
                 self._fill(name, whole(name, getattr(self, name)))
         self._check_flags()
@@ -172,6 +175,8 @@ class Architecture:
         refused = {
             f"dense_layers must be below the {shape.n_layer} layers of a model with experts, "
             f"got {self.dense_layers}": self.experts and self.dense_layers >= shape.n_layer,
+            f"trained_context must be at most the context {shape.context}, got "
+            f"{self.trained_context}": (self.trained_context or 0) > shape.context,
             f"dense_layers needs experts, got {self.dense_layers} without": (
                 self.dense_layers and self.experts is None
             ),

@@ -20,7 +20,7 @@ NEAREST = 3  # names that an error lists
 _SIZES = ("n_layer", "d_model", "n_head", "vocab", "context", "n_kv_head", "d_head", "d_ff")
 _EXPERTS = {"experts": "count", "active": "active", "d_expert": "d_expert", "shared": "shared"}
 _LATENT = ("q_rank", "kv_rank", "d_rotary", "d_nope", "d_value")
-_REST = ("dense_layers", "window", "global_every", "multi_token")
+_REST = ("dense_layers", "window", "global_every", "multi_token", "trained_context")
 
 
 @dataclass(frozen=True)

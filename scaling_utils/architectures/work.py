@@ -95,8 +95,8 @@ def training_flops(
     tokens : float or array
         Tokens, above zero; the FLOPs of one token unless given.
     context : int or array, optional
-        Tokens of a sequence, at least 1; the shape's context unless given. Broadcast with
-        ``tokens``.
+        Tokens of a sequence, at least 1; the length of the pre-training unless given, which is the
+        shape's context where no shorter one is known. Broadcast with ``tokens``.
     attention : {"causal", "dense"}
         "causal" counts the pairs of tokens that the mask lets through: ``(context + 1) / 2`` a
         token, and less in layers with a window. "dense" counts all ``context`` of them in every
@@ -181,7 +181,7 @@ def pairs_per_token(context, window: int | None, attention: str = "causal"):
 
 
 def _context(a: Architecture, context):
-    return a.shape.context if context is None else context
+    return (a.trained_context or a.shape.context) if context is None else context
 
 
 def _positive(tokens):

@@ -82,6 +82,10 @@ class Case:
             return math.nan
         return float(emissions(1000 * mwh, grams)) / 1000
 
+    def implied(self) -> float:
+        """g CO2e for a kWh of the devices, by the printed tonnes: PUE times grid in one; or NaN."""
+        return 1e6 * self.tonnes / (1000 * self._mwh(with_pue=False))
+
     def _mwh(self, with_pue: bool) -> float:
         pue = self.pue if with_pue else 1.0
         if math.isnan(self.device_hours * self.watts * pue):

@@ -166,6 +166,10 @@ def emissions(kwh, intensity):
 
 
 def _grams(intensity) -> np.ndarray:
+    if isinstance(intensity, str):
+        raise TypeError(
+            f"intensity must be in g CO2e/kWh, got {intensity!r}: carbon.grid has a place's"
+        )
     given = intensity.value if isinstance(intensity, Intensity) else intensity
     values = finite_array("intensity", given)
     if (values < 0).any() or (values > MOST).any():

@@ -50,6 +50,8 @@ def watts(power) -> np.ndarray:
     TypeError, ValueError
         For anything but finite numbers between ``LEAST`` and ``MOST``.
     """
+    if isinstance(power, (str, Device)):
+        raise TypeError(f"power must be in watts, got {power!r}: carbon.rated(...) has a card's")
     values = finite_array("power", power.watts if isinstance(power, Power) else power)
     if (values <= 0).any():
         raise ValueError(f"power must be positive, in watts, got {values.min():g}")

@@ -33,7 +33,13 @@ _BATCH = (
 
 
 def mfu_range() -> Range:
-    """Return the 10, 50 and 90 % of the MFU of the published runs."""
+    """Return what published runs reached.
+
+    Returns
+    -------
+    Range
+        MFU, a share of the dense peak: 10, 50 and 90 % of :func:`measured_runs`.
+    """
     runs = measured_runs()
     values = np.quantile([run.mfu for run in runs], LEVELS)
     years = [run.year for run in runs]
@@ -45,17 +51,40 @@ def mfu_range() -> Range:
 
 
 def power_range(rated: float) -> Range:
-    """Return what a device draws in training, from its rated power in watts."""
+    """Return what a device draws in training.
+
+    Parameters
+    ----------
+    rated : float
+        Its rated power in watts.
+
+    Returns
+    -------
+    Range
+        Watts.
+    """
     return Range(0.76, 0.82, 1.0, source=_POWER).scaled(rated, "W")
 
 
 def pue_range() -> Range:
-    """Return the energy of a data centre per energy of its devices."""
+    """Return the power usage effectiveness of a data centre that nobody named.
+
+    Returns
+    -------
+    Range
+        Energy of the data centre per energy of its devices, above 1.
+    """
     return Range(1.09, 1.2, 1.56, "", _PUE, above=1.0)
 
 
 def grid_range() -> Range:
-    """Return the carbon intensity of electricity somewhere, in g CO2e per kWh."""
+    """Return the carbon intensity of electricity somewhere.
+
+    Returns
+    -------
+    Range
+        g CO2e per kWh.
+    """
     return Range(56.0, 369.0, 662.0, "g CO2e/kWh", _GRID)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from os import PathLike
 
 from scaling_utils import hardware
 from scaling_utils._check import number, whole
 from scaling_utils._remarks import Remark
-from scaling_utils.planning import defaults
+from scaling_utils.planning import defaults, prices
 from scaling_utils.planning.ranges import Range, as_range
 
 LEAST_GRID = 5.0  # g CO2e/kWh; below lies no country, but any figure in kg
@@ -75,6 +76,9 @@ def machine_of(
     rated = _power(power, chip, remarks)
     if rated is not None:
         ranges["power"] = rated
+    if isinstance(price, str | PathLike):
+        price, price_date, theirs = prices.read(price, chip, price_date)
+        currency = theirs or currency
     if price is not None:
         ranges["price"] = as_range("price", price, f"{currency} per device-hour")
         if not price_date:

@@ -13,7 +13,7 @@ from scaling_utils.planning.serving import best_served, cheapest_served
 
 HARMLESS = 4.0  # epochs; up to here the source finds no difference to fresh data (abstract)
 WORTHLESS = 40.0  # epochs; beyond, further passes do next to nothing (Sec. 5)
-_POINTS = 97
+_POINTS = 41
 _DECADES = 3.0  # the best size lies within these of that with endless data
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from scaling_utils import architectures
 from scaling_utils._check import member, number, whole
+from scaling_utils._remarks import Remark
 
 CLOSE = 0.1  # a nominal size, 7e9 for 6.74e9, is no contradiction
 LONGEST = 8192  # tokens; longer contexts are trained at the end, on few of the tokens
@@ -59,10 +60,25 @@ class Shaped:
             found["parameters"] += f"; active per token, of {self.total:.4g} in all"
         return found
 
-    def layout(self, machine, batch_tokens: float, assumed: bool):
+    @property
+    def remarks(self) -> list[Remark]:
+        """What to know of this architecture before a law is asked about it."""
+        if self.total == self.parameters:
+            return []
+        return [
+            Remark(
+                "mixture-of-experts",
+                f"the law was fitted on dense models and is asked about the {self.parameters:.4g} "
+                f"active parameters of {self.total:.4g}: a law of your own mixtures would help",
+            )
+        ]
+
+    def layout(self, machine, answers: dict, assumed: bool):
         """Return a search of layouts on the machine's devices.
 
-        A batch that was assumed is rounded to a power of two of sequences, which can be shared out.
+        Where only a deadline was given, it is on the next power of two of the devices that it
+        takes; where neither was, on the fewest devices that hold the model. A batch that was
+        assumed is rounded to a power of two of sequences, which can be shared out.
 
         Raises
         ------
@@ -71,24 +87,27 @@ class Shaped:
         """
         from scaling_utils.planning.searching import search
 
-        sequences = max(1, batch_tokens / self.context)
+        devices = machine.devices
+        if devices is None and "devices" in answers:
+            devices = 2 ** math.ceil(math.log2(answers["devices"].middle))
+        sequences = max(1, answers["batch_tokens"].middle / self.context)
         if assumed:
             sequences = 2 ** round(math.log2(sequences))
         found = search(
             self.architecture,
-            machine.devices,
+            devices,
             machine.device,
             context=self.context,
             global_batch_tokens=sequences * self.context,
             dtype=machine.dtype,
         )
         fewest = found.smallest_devices
-        if not found.best and (fewest is None or machine.devices < fewest):
+        if not found.best and (fewest is None or devices < fewest):
             least = f"{fewest} devices are the fewest" if fewest else "no number of devices does"
             first = f"; {found.refused[0].sentence}" if found.refused else ""
             raise ValueError(
-                f"devices = {machine.devices} of {machine.device.name} cannot hold {self.name} in "
-                f"any layout: {least}{first}"
+                f"devices = {devices} of {machine.device.name} cannot hold {self.name} in any "
+                f"layout: {least}{first}"
             )
         return found
 

@@ -81,8 +81,17 @@ def tornado(
 ) -> dict[str, dict[str, tuple[float, float]]]:
     """Return each outcome at the 10 and the 90 % of each input, all others at their middle.
 
-    Parameters are those of :func:`first_order`. The result is by outcome and input; outcomes that
-    an input does not move are left out for it.
+    Parameters
+    ----------
+    evaluate : callable
+        From quantile levels, shape (rows, inputs), to outcomes, each of shape (rows,).
+    inputs : list of str
+        Names of the columns.
+
+    Returns
+    -------
+    dict of dict of (low, high)
+        By outcome and input; outcomes that an input does not move are left out for it.
     """
     if not inputs:
         return {}

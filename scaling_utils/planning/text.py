@@ -58,6 +58,8 @@ def _answers(plan) -> list[str]:
         unit, scale = answer.unit, 1.0
         if name == "hours" and (answer.middle or 0) > 48:
             unit, scale = "days on the clock", 24.0
+        if name == "cost":
+            unit = f"{unit}, prices of {plan.inputs['price'].get('date', 'no known date')}"
         cells = [number(q, scale) for q in (answer.low, answer.middle, answer.high)]
         if answer.fixed:
             cells = ["", cells[1], ""]
