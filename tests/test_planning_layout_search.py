@@ -52,8 +52,8 @@ def one_by_one(name, devices, batch_tokens, context, device, reserve):
     ("name", "devices", "context"),
     [
         ("llama-2-13b", 8, 4096),
-        ("llama-3-8b", 12, 32768),
-        ("mixtral-8x7b", 8, 4096),
+        pytest.param("llama-3-8b", 12, 32768, marks=pytest.mark.slow),
+        pytest.param("mixtral-8x7b", 8, 4096, marks=pytest.mark.slow),
         ("gemma-2-27b", 6, 8192),
         ("deepseek-v2-lite", 6, 4096),
         ("gpt2-xl", 10, 1024),
@@ -250,6 +250,7 @@ def test_step_time_by_hand():
         ({"style": "zero"}, TypeError, "style must be a Layout"),
         ({"kernels": 0}, ValueError, "kernels must be above 0"),
         ({"device": "H100"}, ValueError, "H100-SXM"),
+        ({"device": "T4"}, ValueError, "dtype of T4 must be one of .*; got 'bf16'"),
         ({"reserve": -1}, ValueError, "reserve must be at least 0"),
     ],
 )
