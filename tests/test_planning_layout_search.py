@@ -52,8 +52,8 @@ def one_by_one(name, devices, batch_tokens, context, device, reserve):
     ("name", "devices", "context"),
     [
         ("llama-2-13b", 8, 4096),
-        ("llama-3-8b", 12, 32768),
-        ("mixtral-8x7b", 8, 4096),
+        pytest.param("llama-3-8b", 12, 32768, marks=pytest.mark.slow),
+        pytest.param("mixtral-8x7b", 8, 4096, marks=pytest.mark.slow),
         ("gemma-2-27b", 6, 8192),
         ("deepseek-v2-lite", 6, 4096),
         ("gpt2-xl", 10, 1024),
@@ -149,14 +149,18 @@ SPARSE = Architecture(
 
 
 @pytest.mark.parametrize(
-    ("a", "pipeline", "worst"),
-    [(architectures.get("deepseek-v2-lite"), 4, 1), (UNEVEN, 4, 1), (SPARSE, 8, 3)],
+    ("a", "pipeline", "way", "worst"),
+    [
+        (architectures.get("deepseek-v2-lite"), 4, "full", 1),
+        (UNEVEN, 4, "full", 1),
+        (SPARSE, 8, "none", 3),
+    ],
 )
-def test_arrays_of_layouts_give_what_each_gives_alone(a, pipeline, worst):
+def test_arrays_of_layouts_give_what_each_gives_alone(a, pipeline, way, worst):
     task = _Task(a, H100, 4096, 64, STYLE, memory.RESERVE, memory.RESERVE, 8)
     left, _ = sieve(a, candidates(a, 16, STYLE, 64, 4096), 4096, 64)
     assert len(left) > 100
-    layout = Layout(pipeline=pipeline, micro_batches=8, recompute="full")
+    layout = Layout(pipeline=pipeline, micro_batches=8, recompute=way)
     assert footprint(a, layout, context=4096).stage == worst
     for recompute in RECOMPUTE:
         peaks, instants = _peaks(task, left, recompute)
@@ -246,6 +250,7 @@ def test_step_time_by_hand():
         ({"style": "zero"}, TypeError, "style must be a Layout"),
         ({"kernels": 0}, ValueError, "kernels must be above 0"),
         ({"device": "H100"}, ValueError, "H100-SXM"),
+        ({"device": "T4"}, ValueError, "dtype of T4 must be one of .*; got 'bf16'"),
         ({"reserve": -1}, ValueError, "reserve must be at least 0"),
     ],
 )

@@ -271,6 +271,7 @@ def search(
     tokens = number("global_batch_tokens", global_batch_tokens, at_least=length)
     if style is not None and not isinstance(style, Layout):
         raise TypeError(f"style must be a Layout, got {style!r}")
+    card.peak(dtype)  # a format without a rate is refused before anything is searched
     number("kernels", kernels, above=0, at_most=1)
     number("between", between, above=0)
     common = replace(style or Layout(sequence_parallel=True), layers_per_stage=None)
