@@ -15,8 +15,6 @@ A room imports only from the floors below its own:
 - ``tables``: tables of runs as their authors have them
 - ``carbon``: energy and emissions, with dated tables
 - ``architectures``: published models to the integer
-- ``architectures``: published models to the integer
-- ``carbon``: energy and emissions, with dated tables
 - ``corpora``, ``models``, ``training``: texts and sources; what is trained; the loop
 - ``planning``: plans of training runs, each answer with its range
 - ``tasks``: what a model learns on, and how it is measured
@@ -43,8 +41,6 @@ _ROOMS = (
     "tables",
     "carbon",
     "architectures",
-    "architectures",
-    "carbon",
     "corpora",
     "models",
     "training",

@@ -197,7 +197,7 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
 )  # fmt: skip
 def test_numbers_as_people_write_them(text, number):
     if number is None:
-        with pytest.raises(ValueError, match="no number|a truth value"):
+        with pytest.raises(ValueError, match=r"no number|a truth value"):
             number_of(text)
     else:
         assert number_of(text) == pytest.approx(number, rel=1e-15)
