@@ -301,6 +301,7 @@ def test_next_runs_for_the_loss_and_bad_budgets(first_runs):
     assert len(found.N) == 2
     assert found.after < found.before
     assert set(found.as_dict()) >= {"N", "D", "C", "method", "after"}
+    assert next_runs(first_runs[3], BUDGET).target == pytest.approx(100 * 6 * 1e9 * 3e10)
     with pytest.raises(ValueError, match="budget = 1e\\+16 FLOPs must pay for"):
         next_runs(first_runs[3], 1e16, target=TARGET)
     with pytest.raises(ValueError, match="wanted must be one of 'size', 'loss'"):

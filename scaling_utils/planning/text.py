@@ -77,9 +77,9 @@ def _layouts(search) -> list[str]:
         f"Layouts on {search.devices} devices (the fewest that hold it: {search.smallest_devices}):"
     ]
     for found in search.best:
-        lines.append(
-            f"  {found.layout}: {found.peak / GIB:.1f} GiB at {found.peak_instant!r}, and the reserve"
-        )
+        peak = f"{found.peak / GIB:.1f} GiB at {found.peak_instant!r}"
+        line = f"{found.layout}: {peak}, and the reserve"
+        lines.append(fill(line, WIDTH, initial_indent="  ", subsequent_indent="    "))
     if not search.best:
         lines.append(f"  none was found to fit: {search.refused[0].sentence}")
     return lines
