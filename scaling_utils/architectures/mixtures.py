@@ -13,6 +13,7 @@ _COUNT = ("num_local_experts", "num_experts")
 _DEFAULTS = {
     "mixtral": (8, 2, None),
     "olmoe": (64, 8, None),
+    "gpt_oss": (128, 4, None),
     "qwen2_moe": (60, 4, 1408),
     "qwen3_moe": (128, 8, 768),
 }
@@ -49,7 +50,7 @@ def mixture_fields(model_type: str) -> Callable:
     Parameters
     ----------
     model_type : str
-        "mixtral", "olmoe", "qwen2_moe" or "qwen3_moe".
+        "mixtral", "olmoe", "gpt_oss", "qwen2_moe" or "qwen3_moe".
 
     Returns
     -------
@@ -60,7 +61,7 @@ def mixture_fields(model_type: str) -> Callable:
 
     def read(keys: Keys, shape: dict) -> dict:
         inside = shape["d_ff"] if width is None else keys.needed("moe_intermediate_size", width)
-        if model_type in ("mixtral", "olmoe"):
+        if model_type in ("mixtral", "olmoe", "gpt_oss"):
             return {"experts": _experts(keys, _COUNT, count, active, inside)}
         fields = {"dense_layers": _first_dense(keys, shape["n_layer"])}
         if model_type == "qwen3_moe":
