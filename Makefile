@@ -15,6 +15,9 @@ HTML := _build/html
 # A chapter's small models train faster on one thread; two jobs use two cores.
 OMP_NUM_THREADS ?= 1
 export OMP_NUM_THREADS
+# Containers often forbid Python to keep what it compiles; then every program and notebook would
+# compile the package anew, and pytest all tests, in each of its processes.
+export PYTHONDONTWRITEBYTECODE :=
 
 OLD_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 ifndef PYTHON

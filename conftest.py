@@ -1,3 +1,3 @@
-"""Applies the rules of tests/notebook_cells.py to tests and chapters."""
+"""Applies the rules of tests/notebook_cells.py and of tests/order.py to tests and chapters."""
 
-pytest_plugins = ["notebook_cells"]
+pytest_plugins = ["notebook_cells", "order"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tables
 from hypothesis import HealthCheck, settings
-from site_pages import browser, site_address, visit  # noqa: F401  (fixtures of the site's tests)
+from site_pages import browser, site_address, visit, walk, window  # noqa: F401  (the site's tests)
 
 # The same examples on every run, so that a red build can be repeated. To search for new ones:
 # HYPOTHESIS_PROFILE=explore pytest

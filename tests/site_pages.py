@@ -11,6 +11,8 @@ import gzip
 import os
 import shutil
 import threading
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from html.parser import HTMLParser
@@ -112,8 +114,8 @@ class Visit:
         """Return the bytes that came from addresses with an ending."""
         return sum(size for at, size in self.sizes.items() if self.sent[at].endswith(ending))
 
-    def weigh(self) -> None:
-        """Note the bytes of all that comes from now on."""
+    def weigh(self) -> Callable[[], None]:
+        """Note the bytes of all that comes, until the function that is returned is called."""
         session = self.page.context.new_cdp_session(self.page)
         session.send("Network.enable")
         session.on(
@@ -124,6 +126,7 @@ class Visit:
             "Network.loadingFinished",
             lambda event: self.sizes.update({event["requestId"]: event["encodedDataLength"]}),
         )
+        return session.detach
 
 
 class CompressingHandler(SimpleHTTPRequestHandler):
@@ -177,39 +180,95 @@ def browser():
         chromium.close()
 
 
+def watch(page, site_address: str) -> tuple[Visit, Callable[[], None]]:
+    """Note from now on what goes wrong in a page; the function that is returned ends it."""
+    seen = Visit(page)
+    end_weighing = seen.weigh()
+
+    def guard(route):
+        if route.request.url.startswith(site_address):
+            route.continue_()
+        else:
+            seen.outside.append(route.request.url)
+            route.abort()
+
+    def said(message):
+        if message.type == "error":
+            seen.errors.append(message.text)
+
+    listeners = {
+        "console": said,
+        "pageerror": lambda error: seen.errors.append(str(error)),
+        "requestfailed": lambda request: seen.errors.append(request.url),
+    }
+    page.context.route("**/*", guard)
+    for event, listener in listeners.items():
+        page.on(event, listener)
+
+    def end():
+        page.context.unroute_all(behavior="wait")
+        for event, listener in listeners.items():
+            page.remove_listener(event, listener)
+        end_weighing()
+
+    return seen, end
+
+
+def new_context(browser, dark: bool = False, size: dict[str, int] = DESKTOP):
+    scheme = "dark" if dark else "light"
+    return browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")
+
+
 @pytest.fixture
 def visit(browser, site_address):
-    """Open a page by name; close it after the test."""
+    """Open a page by name, in a window of its own; close it after the test."""
     contexts = []
 
     def open_page(name: str, dark: bool = False, size: dict[str, int] = DESKTOP) -> Visit:
-        scheme = "dark" if dark else "light"
-        context = browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")
-        contexts.append(context)
-        seen = Visit(context.new_page())
-        seen.weigh()
-
-        def guard(route):
-            if route.request.url.startswith(site_address):
-                route.continue_()
-            else:
-                seen.outside.append(route.request.url)
-                route.abort()
-
-        def said(message):
-            if message.type == "error":
-                seen.errors.append(message.text)
-
-        context.route("**/*", guard)
-        seen.page.on("console", said)
-        seen.page.on("pageerror", lambda error: seen.errors.append(str(error)))
-        seen.page.on("requestfailed", lambda request: seen.errors.append(request.url))
+        contexts.append(new_context(browser, dark, size))
+        seen, _ = watch(contexts[-1].new_page(), site_address)
         seen.page.goto(site_address + name, wait_until="load")
         return seen
 
     yield open_page
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="module")
+def window(browser):
+    """Return a window for `walk`."""
+    context = new_context(browser)
+    page = context.new_page()
+    session = context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    yield page, session
+    context.close()
+
+
+@pytest.fixture
+def walk(window, site_address):
+    """Open a page by name, in the same window as others before it: a new one takes longer.
+
+    It is opened as for a reader who was never here: the browser has kept nothing.
+    """
+    page, session = window
+    ends = []
+
+    def open_page(name: str, size: dict[str, int] = DESKTOP) -> Visit:
+        everything = {"origin": site_address.rstrip("/"), "storageTypes": "all"}
+        session.send("Storage.clearDataForOrigin", everything)
+        page.set_viewport_size(size)
+        seen, end = watch(page, site_address)
+        ends.append(end)
+        page.goto(site_address + name, wait_until="load")
+        return seen
+
+    yield open_page
+    for end in ends:
+        end()
+    page.goto("about:blank")  # nothing of this page can still speak when the next is watched
 
 
 def typeset(page) -> None:
@@ -298,42 +357,67 @@ THIN_OUT = """() => {
         if (seen[word.className] > 3) word.replaceWith(...word.childNodes);
     }
 }"""
-# The contrast of a text follows from its place among tags and classes, so three texts of a place
-# are enough. The others are emptied, once every other rule has seen them.
-EMPTY_WHAT_IS_ALIKE = """() => {
-    const place = e => e === document.body ? '' : place(e.parentElement) + '>' + e.tagName
-        + '.' + (e.className.baseVal ?? e.className) + (e.getAttribute('style') ?? '');
+# The contrast of a text follows from its place among tags, classes and styles, so three texts of a
+# place are enough, be they on one page or on several: all pages have one style sheet. The others
+# are emptied, once every other rule has seen them. A page's own styles hold for an element by its
+# id, and such a place is one of its own; otherwise all places of the page are.
+EMPTY_WHAT_IS_ALIKE = """known => {
+    const rules = list => [...list].flatMap(rule => rule.cssRules?.length
+        ? rules(rule.cssRules) : [rule.selectorText ?? '']);
+    const own = [...document.querySelectorAll('style:not([id^="MJX-"])')];
+    const selectors = own.flatMap(style => rules(style.sheet?.cssRules ?? []))
+        .flatMap(text => text.split(','));
+    const ids = new Set(selectors.map(text => /^\\s*#([\\w-]+)/.exec(text)?.[1]));
+    const root = document.documentElement.dataset.theme + document.documentElement.className
+        + (ids.has(undefined) ? location.href + own.map(style => style.textContent) : '');
+    const places = new Map();
+    const place = e => {
+        if (e === document.documentElement) return root;
+        if (!places.has(e)) places.set(e, place(e.parentElement) + '>' + e.tagName
+            + '.' + (e.className.baseVal ?? e.className) + (e.getAttribute('style') ?? '')
+            + (ids.has(e.id) ? '#' + e.id : ''));
+        return places.get(e);
+    };
     const seen = {};
     for (const one of document.body.querySelectorAll('*')) {
         const texts = [...one.childNodes].filter(
             node => node.nodeType === Node.TEXT_NODE && node.data.trim());
-        if (!texts.length) continue;
+        if (!texts.length || !one.checkVisibility()) continue;
         const where = place(one);
         seen[where] = (seen[where] ?? 0) + 1;
-        if (seen[where] > 3) texts.forEach(node => { node.data = ''; });
+        if (seen[where] + (known[where] ?? 0) > 3) texts.forEach(node => { node.data = ''; });
     }
+    return seen;
 }"""
 CONTRAST = "color-contrast"
 
 
-def hold_accessible(page) -> None:
-    """Fail with what axe-core finds, beyond the theme's own issues."""
+def hold_accessible(page, known: Counter | None = None) -> None:
+    """Fail with what axe-core finds, beyond the theme's own issues.
+
+    `known` counts the texts of each place that had contrast on the pages before; it is added to.
+    """
     page.evaluate(THIN_OUT)
     found = _violations(page, rules={CONTRAST: {"enabled": False}})
-    page.evaluate(EMPTY_WHAT_IS_ALIKE)
-    found += _violations(page, runOnly=[CONTRAST])
-    assert not found, "\n".join(found)
+    seen = page.evaluate(EMPTY_WHAT_IS_ALIKE, known or {})
+    pale = _violations(page, runOnly=[CONTRAST])
+    if known is not None and not pale:
+        known.update(seen)
+    assert not found + pale, "\n".join(found + pale)
 
 
 def _violations(page, **options) -> list[str]:
-    from axe_playwright_python.sync_playwright import Axe
+    from axe_playwright_python.base import AXE_SCRIPT
 
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
     # A table heading that consists of a formula has its words for screen readers in MathML, which
     # axe does not read.
     context = {"exclude": [["mjx-container"], ["th:has(mjx-container)"]]}
     options |= {"preload": False, "resultTypes": ["violations"]}
     found = []
-    for rule in Axe().run(page, context=context, options=options).response["violations"]:
+    answer = page.evaluate("([context, options]) => axe.run(context, options)", [context, options])
+    for rule in answer["violations"]:
         for node in rule["nodes"]:
             target = " ".join(map(str, node["target"]))
             if not any(rule["id"] == name and part in target for name, part, _ in THEME_ISSUES):

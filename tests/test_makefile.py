@@ -83,6 +83,16 @@ def test_the_set_up_is_done_once_and_again_when_another_torch_is_asked_for(check
     assert "SET UP --torch cuda" in make(checkout, "book", "TORCH=cuda").stdout
 
 
+def test_python_keeps_what_it_compiles(checkout, monkeypatch):
+    """The import of a module that was compiled before takes a fraction of the time."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    (checkout / "tools" / "install.py").write_text("import other\n")
+    (checkout / "tools" / "other.py").touch()
+    interpreter(checkout, "python3", works=True)
+    make(checkout, "book")
+    assert list((checkout / "tools" / "__pycache__").glob("other.*.pyc"))
+
+
 def test_help_is_what_make_shows_and_lists_the_targets(checkout):
     done = make(checkout)
     assert done.returncode == 0

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 SHARED = ("conftest.py", "pyproject.toml")
 TESTS = (
     "notebook_cells.py",
+    "order.py",
     "guards.py",
     "guards_alt.py",
     "guards_code.py",

@@ -16,6 +16,7 @@ output that was edited, moved or removed after the run is named, and `make book`
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import re
 import sys
@@ -41,8 +42,9 @@ def short_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+@functools.lru_cache(maxsize=4096)
 def parse_cell(source: str) -> ast.Module:
-    """Parse a code cell, its IPython magics turned into calls."""
+    """Parse a code cell, its IPython magics turned into calls. Nobody changes the tree."""
     return ast.parse(TransformerManager().transform_cell(source))
 
 

@@ -48,21 +48,33 @@ def names_file(text: str, file: str) -> bool:
     A name may stand after a path; a computed one may be that of any file of its kind.
     """
     above, _, last = text.rpartition("/")
+    name, suffix, folders = _place(file)
     computed = ".*" in last or r"\*" in last or last.startswith(r"\.")
     if computed:
         folder = above.rpartition("/")[2]
-        where = not folder or ".*" in folder or folder in map(re.escape, Path(file).parts[:-1])
-        return where and last.endswith(re.escape(Path(file).suffix))
-    return re.escape(Path(file).name) in last
+        where = not folder or ".*" in folder or folder in folders
+        return where and last.endswith(suffix)
+    return name in last
+
+
+@functools.cache
+def _place(file: str) -> tuple[str, str, tuple[str, ...]]:
+    """Return a file's name, its ending and the folders it is in, as patterns."""
+    path = Path(file)
+    return re.escape(path.name), re.escape(path.suffix), tuple(map(re.escape, path.parts[:-1]))
 
 
 @functools.cache
 def names_folder(text: str, folder: str) -> bool:
     """Say whether one part of a path in a string, given as its pattern, is a folder's name."""
-    for part in text.split("/"):
-        if len(re.sub(r"\W", "", part)) >= SHORTEST and re.fullmatch(part, folder):
-            return True
-    return False
+    return any(part.fullmatch(folder) for part in _parts(text))
+
+
+@functools.cache
+def _parts(text: str) -> list[re.Pattern]:
+    """Return the parts of a path that say enough to be a folder's name."""
+    parts = text.split("/")
+    return [re.compile(part) for part in parts if len(re.sub(r"\W", "", part)) >= SHORTEST]
 
 
 def studies_read(cells: ast.AST) -> tuple[set[tuple[str, str]], set[str]]:
@@ -146,10 +158,15 @@ def _plain(text: str) -> str:
 def table_rows(file: Path) -> list[dict]:
     """Return the rows of a table, with the names of all columns."""
     if file.suffix == ".toml":
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
-        return [row for table in tables.values() if isinstance(table, list) for row in table]
+        return _toml_rows(file.read_text(encoding="utf-8"))
     with file.open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
+
+
+@functools.lru_cache(maxsize=8)
+def _toml_rows(text: str) -> list[dict]:
+    tables = tomllib.loads(text).values()
+    return [row for table in tables if isinstance(table, list) for row in table]
 
 
 def rows(file: Path, columns: Iterable[str], text: str) -> str:
