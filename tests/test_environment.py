@@ -50,6 +50,8 @@ def test_the_packages_floors_are_those_that_hosted_notebooks_meet():
         "matplotlib": ">=3.9",
         "torch": ">=2.6",
         "pooch": ">=1.8",
+        "click": ">=8.1",
+        "rich": ">=13.8",
     }
 
 
