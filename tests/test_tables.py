@@ -369,6 +369,11 @@ def test_checkpoints_copies_and_mixtures_are_noticed(tmp_path):
     assert codes(runs) == ["several-rows-per-run", "mixed-rows"]
     assert "names 4 runs for 12 rows" in runs.remarks[0].sentence
     assert codes(tables.read(written(tmp_path, text), group="run")) == ["mixed-rows"]
+    stepped = text.replace("run,dataset", "current_steps,which").replace("run", "1")
+    assert codes(tables.read(written(tmp_path, stepped))) == []  # three rows for each size
+    one = {"current_steps": range(8), "N": [1e7] * 8, "D": np.arange(1e8, 9e8, 1e8),
+           "loss": np.linspace(5, 4, 8)}  # fmt: skip
+    assert codes(tables.read(one)) == ["several-rows-per-run"]
     assert codes(tables.read(written(tmp_path, PLAIN + PLAIN.split("\n")[1] + "\n"))) == [
         "repeated-rows"
     ]

@@ -48,6 +48,11 @@ def said_units(**units: str | float | None) -> dict[str, float]:
         For N and D one of 1, K, M, B, T; for C one of 1, PF-days, 1e18, 1e21, or FLOPs as a
         number; for loss nats, bits or perplexity.
 
+    Returns
+    -------
+    dict of str to float
+        By column.
+
     Raises
     ------
     ValueError
