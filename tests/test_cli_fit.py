@@ -8,23 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from fit_tables import TRUE, as_csv, fitted, table_of_runs
 
 from scaling_utils import fitting
 from scaling_utils.cli import main, read_runs
-from scaling_utils.laws import ParametricLaw
-
-TRUE = ParametricLaw(E=1.8, A=420.0, B=900.0, alpha=0.34, beta=0.32)
-
-
-def table_of_runs(noise: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    N, D = (g.ravel() for g in np.meshgrid(np.geomspace(1e7, 1e9, 5), np.geomspace(1e9, 1e11, 5)))
-    scatter = np.random.default_rng(0).normal(scale=noise, size=N.shape)
-    return N, D, TRUE.loss(N, D) * np.exp(scatter)
-
-
-def as_csv(header: str, *columns) -> str:
-    rows = (",".join(repr(float(cell)) for cell in row) for row in zip(*columns, strict=True))
-    return "\n".join((header, *rows)) + "\n"
 
 
 @pytest.fixture
@@ -32,13 +19,6 @@ def runs(tmp_path):
     path = tmp_path / "runs.csv"
     path.write_text(as_csv("N,D,loss", *table_of_runs()))
     return path
-
-
-def fitted(capsys, *arguments: str) -> dict:
-    """Run `fit --json`, without intervals unless they are asked for: they take the time."""
-    none = () if "--bootstrap" in arguments else ("--bootstrap", "0")
-    assert main(["fit", "--json", *none, *arguments]) == 0
-    return json.loads(capsys.readouterr().out)
 
 
 # --- fit --------------------------------------------------------------------------------

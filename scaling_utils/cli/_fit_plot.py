@@ -56,12 +56,11 @@ def in_terminal(drawn) -> str:
         if one["curve"] is not None:
             xs.append(one["curve"][0])
             ys.append(one["curve"][1])
-    return "\n".join(
-        plot_to_string(
-            xs=xs, ys=ys, x_as_log=True, width=70, height=18,
-            title=f"{series['y']} against {series['x']}", color=False, lines=False,
-        )
-    )  # fmt: skip
+    title = f"{series['y']} against {series['x']}"
+    drawn_text = plot_to_string(
+        xs=xs, ys=ys, x_as_log=True, width=70, height=18, title=title, color=False, lines=False
+    )
+    return drawn_text if isinstance(drawn_text, str) else "\n".join(drawn_text)
 
 
 def _series(drawn) -> dict:

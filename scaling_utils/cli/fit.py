@@ -229,7 +229,7 @@ def _check(asked, sizes, budgets, at, accuracy, chance, compare, plot, save) -> 
     for point in at:
         if set(point) != names:
             raise ValueError(
-                f"--at must give {' and '.join(sorted(names, reverse=True))}, got "
+                f"--at gives {' and '.join(sorted(names, reverse=True))} here, got "
                 f"{', '.join(point)}"
             )
     if plot and plot != "-" and Path(plot).suffix.lower() not in PICTURES:

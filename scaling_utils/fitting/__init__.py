@@ -37,7 +37,7 @@ __getattr__, __dir__, __all__ = attach(
         "resamples": ("Resamples",),
         "_saving": ("load", "save"),
         "keeping": ("saved_of",),
-        "kept": ("Accuracy",),
+        "kept": ("Accuracy", "RunNoise"),
         "saved": ("SavedFit",),
         "surface": ("Surface", "fit_surface"),
         "transfer": ("fit_transfer",),

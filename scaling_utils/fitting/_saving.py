@@ -12,7 +12,7 @@ import numpy as np
 from scaling_utils.fitting._evidence import plain_numbers
 from scaling_utils.fitting._formulas import FORMULAS, constants_of
 from scaling_utils.fitting.keeping import MOST_DRAWS
-from scaling_utils.fitting.kept import MOST_RESIDUALS, Accuracy, Noise
+from scaling_utils.fitting.kept import MOST_RESIDUALS, Accuracy, RunNoise
 from scaling_utils.fitting.saved import SavedFit
 
 SCHEMA = "scaling-utils/saved-fit/1"
@@ -176,7 +176,7 @@ def _range(name: str, pair) -> tuple[float, float]:
     return low, high
 
 
-def _noise(given) -> Noise | None:
+def _noise(given) -> RunNoise | None:
     if given is None:
         return None
     if given["scale"] not in ("log", "value"):
@@ -185,7 +185,7 @@ def _noise(given) -> Noise | None:
     residuals = _column("noise: residuals", given["residuals"], MOST_RESIDUALS)
     if np.isnan(residuals).any():
         raise ValueError("noise: residuals must hold numbers")
-    return Noise(given["scale"], sd, residuals)
+    return RunNoise(given["scale"], sd, residuals)
 
 
 def _step(given, n: int) -> Accuracy:

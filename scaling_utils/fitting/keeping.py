@@ -8,7 +8,7 @@ import numpy as np
 
 from scaling_utils.fitting._formulas import FORMULAS, constants_of, form_of
 from scaling_utils.fitting.fit import Fit
-from scaling_utils.fitting.kept import Accuracy, noise_of
+from scaling_utils.fitting.kept import Accuracy, kept_noise
 from scaling_utils.fitting.resamples import Resamples
 from scaling_utils.fitting.saved import SavedFit
 
@@ -66,7 +66,7 @@ def saved_of(
         constants=dict(zip(names, map(float, columns), strict=True)),
         draws=draws,
         ranges=ranges,
-        noise=None if form == "isoflop" else noise_of(fit),
+        noise=None if form == "isoflop" else kept_noise(fit),
         rows=len(fit.residuals),
         accuracy=accuracy,
         source=dict(source or {}),

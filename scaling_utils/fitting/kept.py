@@ -9,12 +9,13 @@ import numpy as np
 
 from scaling_utils.fitting.curves import Sigmoid
 from scaling_utils.fitting.fit import Fit
+from scaling_utils.fitting.prediction import noise_of
 
 MOST_RESIDUALS = 1_000
 
 
 @dataclass(frozen=True)
-class Noise:
+class RunNoise:
     """How far single runs lie from the law.
 
     Attributes
@@ -55,14 +56,13 @@ class Accuracy:
         return Sigmoid(**self.constants).at(loss)
 
 
-def noise_of(fit: Fit) -> Noise:
-    """Return how far the rows of a fit lie from it, widened by its degrees of freedom."""
-    found = -np.sort(fit.residuals)[::-1]
-    spare = len(found) - fit._free
-    if spare <= 0:
-        return Noise(fit.report.scale, math.nan, np.empty(0))
-    wide = found * math.sqrt(len(found) / spare)
-    if len(wide) > MOST_RESIDUALS:
-        wide = np.quantile(wide, (np.arange(MOST_RESIDUALS) + 0.5) / MOST_RESIDUALS)
-    sd = float(np.sqrt(np.sum(found**2) / spare))
-    return Noise(fit.report.scale, sd, wide)
+def kept_noise(fit: Fit) -> RunNoise:
+    """Return how far single rows lie from a fit, in at most a thousand quantiles."""
+    scale = fit.report.scale
+    if len(fit.residuals) <= fit._free:
+        return RunNoise(scale, math.nan, np.empty(0))
+    found = noise_of(fit)
+    pool = np.sort(found.pool)
+    if len(pool) > MOST_RESIDUALS:
+        pool = np.quantile(pool, (np.arange(MOST_RESIDUALS) + 0.5) / MOST_RESIDUALS)
+    return RunNoise(scale, found.sd, pool)

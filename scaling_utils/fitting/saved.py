@@ -15,7 +15,7 @@ import numpy as np
 from scaling_utils._check import member, positive_array
 from scaling_utils.fitting._formulas import FORMULAS, optimum, values
 from scaling_utils.fitting._intervals import interval_of
-from scaling_utils.fitting.kept import Accuracy, Noise
+from scaling_utils.fitting.kept import Accuracy, RunNoise
 
 KINDS = ("mean", "new-run")
 
@@ -38,7 +38,7 @@ class SavedFit:
         The same in each resample; empty where there are none.
     ranges : dict of (float, float)
         Least and largest of each column that was fitted, C among them where N and D were.
-    noise : Noise or None
+    noise : RunNoise or None
         None where single runs have none, as with an IsoFLOP study.
     rows : int
     accuracy : Accuracy or None
@@ -53,7 +53,7 @@ class SavedFit:
     constants: dict[str, float]
     draws: dict[str, np.ndarray] = field(repr=False)
     ranges: dict[str, tuple[float, float]]
-    noise: Noise | None
+    noise: RunNoise | None
     rows: int
     accuracy: Accuracy | None = None
     source: dict = field(default_factory=dict, repr=False)
