@@ -239,6 +239,19 @@ def test_remarks_go_to_standard_error_and_count_under_strict(capsys, strict, sta
     assert _out.emit("laws", {"a": 1}, lambda: ["answer"], strict=True) == 0
 
 
+def test_a_stream_in_ascii_gets_every_line():
+    command = [sys.executable, "-m", "scaling_utils.cli", "count", "--list", "--find", "llama"]
+    done = subprocess.run(
+        command, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, check=True
+    )
+    plain = subprocess.run(
+        command, env=os.environ | {"PYTHONIOENCODING": "utf-8"}, capture_output=True, check=True
+    )
+    assert done.stdout.count(b"\n") == plain.stdout.count(b"\n") > 3
+    assert done.stdout.isascii()
+    assert not plain.stdout.isascii()  # an author has an accent
+
+
 # --- tables in any width ----------------------------------------------------------------------
 
 NUMBERS = Table(
