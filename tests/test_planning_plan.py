@@ -7,9 +7,15 @@ import sys
 import numpy as np
 import pytest
 
-from scaling_utils import laws
+from scaling_utils import laws, planning
 from scaling_utils.fitting import fit_parametric
-from scaling_utils.planning import Range, plan
+from scaling_utils.planning import Range
+
+
+def plan(*given, **named):
+    """A plan by Hoffmann's law, whose answers a hand calculation gives without a range."""
+    return planning.plan(*given, **{"law": "chinchilla", **named})
+
 
 FIXED = {"mfu": 0.4, "power": 700, "pue": 1.1, "grid": 385, "batch_tokens": 2**22}
 
@@ -29,6 +35,15 @@ def test_1e24_flops_on_1024_h100_at_40_percent_take_28_6_days():
     best = laws.CHINCHILLA.optimal(1e24)
     assert found.answers["parameters"].middle == pytest.approx(best.N)
     assert found.answers["loss"].middle == pytest.approx(best.loss)
+
+
+def test_every_answer_of_a_budget_has_a_range_unless_a_law_without_one_is_named():
+    found = planning.plan(flops=1e24, devices=1024, grid="France")
+    fixed = {q for q, one in found.answers.items() if one.high <= one.low * (1 + 1e-9)}
+    assert fixed == {"flops", "devices"}
+    size = found.answers["parameters"]
+    assert size.low < laws.BESIROGLU.optimal(1e24).N < size.high
+    assert "law" in found.shares["parameters"]
 
 
 def test_llama_3_8b_implies_an_mfu_that_is_remarked():

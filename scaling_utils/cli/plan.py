@@ -147,16 +147,20 @@ def _laws(names: tuple[str, ...], fit: str | None):
     """Return the laws to plan by: names, and a saved fit."""
     chosen = []
     for name in names:
-        from scaling_utils import laws
+        from scaling_utils import laws, planning
 
-        chosen.append(known("law", name, laws.PUBLISHED, "scaling-utils laws"))
+        chosen.append(
+            known("law", name, [*laws.PUBLISHED, planning.RESAMPLED], "scaling-utils laws")
+        )
     if fit is not None:
         from scaling_utils.cli._saved_law import family_of_saved
         from scaling_utils.fitting import load
 
         chosen.append(family_of_saved(load(fit), fit))
     if not chosen:
-        return "chinchilla"
+        from scaling_utils.planning import RESAMPLED
+
+        return RESAMPLED
     return chosen[0] if len(chosen) == 1 else chosen
 
 

@@ -13,7 +13,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "answers": ("Answer", "Plan"),
         "defaults": ("grid_range", "mfu_range", "power_range", "pue_range"),
-        "families": ("Family", "family_of"),
+        "families": ("RESAMPLED", "Family", "family_of"),
         "designs": ("NextRuns", "next_runs"),
         "outcome": ("outcomes",),
         "planner": ("plan",),

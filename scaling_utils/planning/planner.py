@@ -13,7 +13,7 @@ from scaling_utils.planning.agreement import check_possible, check_rivals, impli
 from scaling_utils.planning.answers import Answer, Plan
 from scaling_utils.planning.conventions import conventions_of
 from scaling_utils.planning.draws import LAW, UNITS, Draws
-from scaling_utils.planning.families import Family, family_of
+from scaling_utils.planning.families import RESAMPLED, Family, family_of
 from scaling_utils.planning.inputs import Question, question_of
 from scaling_utils.planning.machine import Machine, machine_of
 from scaling_utils.planning.ranges import Range, as_range
@@ -37,7 +37,7 @@ def plan(
     deadline=None,
     devices=None,
     loss=None,
-    law="chinchilla",
+    law=RESAMPLED,
     device="H100-SXM",
     dtype="bf16",
     mfu=None,
