@@ -40,7 +40,7 @@ def test_1e24_flops_on_1024_h100_at_40_percent_take_28_6_days():
 def test_every_answer_of_a_budget_has_a_range_unless_a_law_without_one_is_named():
     found = planning.plan(flops=1e24, devices=1024, grid="France")
     fixed = {q for q, one in found.answers.items() if one.high <= one.low * (1 + 1e-9)}
-    assert fixed == {"flops", "devices"}
+    assert fixed == {"flops", "pf_days", "devices"}
     size = found.answers["parameters"]
     assert size.low < laws.BESIROGLU.optimal(1e24).N < size.high
     assert "law" in found.shares["parameters"]

@@ -20,7 +20,8 @@ from install import LOCK, OLDEST_PYTHON, ROOT, TORCH_VERSION
 
 EXTRAS = ("book", "test", "lab", "bench", "lint")
 # Forty packages that one part of one chapter asks for; it is skipped, and counted, without them.
-NOT_LOCKED = ("evaluation",)
+# And a meter that nothing here calls.
+NOT_LOCKED = ("evaluation", "carbon")
 LEFT_OUT = re.compile(r"(torch|triton|cuda|nvidia)\b")
 HEADER = """\
 # The exact versions that `make` installs, for Python 3.11 and later on any system.
