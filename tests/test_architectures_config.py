@@ -276,6 +276,8 @@ LLAMA = {"model_type": "llama"}
         ),
         ({"model_type": "qwen3_moe", "decoder_sparse_step": 2}, "'decoder_sparse_step' must be 1"),
         ({"model_type": "qwen3_moe", "mlp_only_layers": [5]}, "'mlp_only_layers' must list the"),
+        ({"model_type": "qwen3_moe", "mlp_only_layers": 5}, "'mlp_only_layers' must list the"),
+        ({"model_type": "gemma2", "layer_types": 5}, "'layer_types' must list one kind"),
         (
             {"model_type": "qwen2_moe", "shared_expert_intermediate_size": 1000},
             "'shared_expert_intermediate_size' must be a multiple",

@@ -39,7 +39,8 @@ def _first_dense(keys: Keys, n_layer: int) -> int:
             "layer are not counted"
         )
     dense = keys.value("mlp_only_layers") or []
-    if sorted(dense) != list(range(len(dense))) or len(dense) >= n_layer:
+    first = isinstance(dense, (list, tuple)) and list(dense) == list(range(len(dense)))
+    if not first or len(dense) >= n_layer:
         raise ValueError(f"config key 'mlp_only_layers' must list the first layers, got {dense!r}")
     return len(dense)
 
