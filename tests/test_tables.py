@@ -306,6 +306,18 @@ def test_units_in_a_header(header, factor):
     np.testing.assert_allclose(runs["D"], [1e12, 5e11])
 
 
+def test_losses_in_bits_and_as_perplexities():
+    columns = {"N": N[:2], "D": D[:2], "loss": [4.0, 8.0]}
+    bits = tables.read(columns, units=tables.said_units(loss="bits"))
+    np.testing.assert_allclose(bits["loss"], np.log(2) * np.array([4, 8]))
+    perplexities = tables.read(columns, units=tables.said_units(loss="perplexity"))
+    np.testing.assert_allclose(perplexities["loss"], np.log([4, 8]))
+    with pytest.raises(TableError, match="is it a perplexity"):
+        tables.read({**columns, "loss": [40.0, 80.0]})
+    with pytest.raises(ValueError, match=r"one of nats, bits, perplexity, got 'dits'"):
+        tables.said_units(loss="dits")
+
+
 def test_a_logarithm_is_refused():
     with pytest.raises(TableError, match="is a logarithm; give the number itself"):
         tables.read({"params (log10)": [7, 8], "D": D[:2], "loss": LOSS[:2]})
