@@ -1,5 +1,6 @@
 """`scaling-utils fit`: its forms, what can be held, checks on held-out rows, files, remarks."""
 
+import csv
 import json
 import math
 
@@ -279,6 +280,20 @@ def test_strict_turns_remarks_into_a_status(noisy, capsys):
     assert main(line) == 0
     assert main([*line, "--budget", "1e23"]) == 1
     assert "[extrapolation]" in capsys.readouterr().err
+
+
+def test_residuals_are_written_row_by_row(noisy, tmp_path, capsys):
+    path = tmp_path / "residuals.csv"
+    fitted(capsys, str(noisy), "--residuals", str(path))
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    N, D, loss = table_of_runs(noise=0.003)
+    law = fitting.fit_parametric(N, D, loss).law
+    assert [int(row["line"]) for row in rows] == list(range(2, 27))
+    predicted = [float(row["predicted"]) for row in rows]
+    assert predicted == pytest.approx(law.loss(N, D), rel=1e-9)
+    log = [float(row["log_residual"]) for row in rows]
+    assert log == pytest.approx(np.log(law.loss(N, D) / loss), abs=1e-9)
 
 
 # --- pictures --------------------------------------------------------------------------------

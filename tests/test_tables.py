@@ -306,6 +306,18 @@ def test_units_in_a_header(header, factor):
     np.testing.assert_allclose(runs["D"], [1e12, 5e11])
 
 
+def test_losses_in_bits_and_as_perplexities():
+    columns = {"N": N[:2], "D": D[:2], "loss": [4.0, 8.0]}
+    bits = tables.read(columns, units=tables.said_units(loss="bits"))
+    np.testing.assert_allclose(bits["loss"], np.log(2) * np.array([4, 8]))
+    perplexities = tables.read(columns, units=tables.said_units(loss="perplexity"))
+    np.testing.assert_allclose(perplexities["loss"], np.log([4, 8]))
+    with pytest.raises(TableError, match="is it a perplexity"):
+        tables.read({**columns, "loss": [40.0, 80.0]})
+    with pytest.raises(ValueError, match=r"one of nats, bits, perplexity, got 'dits'"):
+        tables.said_units(loss="dits")
+
+
 def test_a_logarithm_is_refused():
     with pytest.raises(TableError, match="is a logarithm; give the number itself"):
         tables.read({"params (log10)": [7, 8], "D": D[:2], "loss": LOSS[:2]})
@@ -369,6 +381,11 @@ def test_checkpoints_copies_and_mixtures_are_noticed(tmp_path):
     assert codes(runs) == ["several-rows-per-run", "mixed-rows"]
     assert "names 4 runs for 12 rows" in runs.remarks[0].sentence
     assert codes(tables.read(written(tmp_path, text), group="run")) == ["mixed-rows"]
+    stepped = text.replace("run,dataset", "current_steps,which").replace("run", "1")
+    assert codes(tables.read(written(tmp_path, stepped))) == []  # three rows for each size
+    one = {"current_steps": range(8), "N": [1e7] * 8, "D": np.arange(1e8, 9e8, 1e8),
+           "loss": np.linspace(5, 4, 8)}  # fmt: skip
+    assert codes(tables.read(one)) == ["several-rows-per-run"]
     assert codes(tables.read(written(tmp_path, PLAIN + PLAIN.split("\n")[1] + "\n"))) == [
         "repeated-rows"
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import warnings
 
 import numpy as np
@@ -144,3 +145,20 @@ def fitted(wanted: Wanted, runs: Runs):
         if isinstance(error, TableError):
             raise
         raise TableError(f"{runs.name}: {error}") from error
+
+
+def write_residuals(fit, runs: Runs, path: str) -> None:
+    """Write the fitted rows with what the law says of each: line, columns, predicted, residual."""
+    used = getattr(fit, "used", np.arange(len(runs)))
+    names = [name for name in runs.columns if name != "accuracy"]
+    seen = list(fit.data.values())[-1]
+    log = fit.report.scale == "log"
+    predicted = seen * np.exp(fit.residuals) if log else seen + fit.residuals
+    rows = zip(
+        runs.lines[used], *(runs[name][used] for name in names), predicted, fit.residuals,
+        strict=True,
+    )  # fmt: skip
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["line", *names, "predicted", "log_residual" if log else "residual"])
+        writer.writerows([int(line), *map(float, row)] for line, *row in rows)

@@ -22,7 +22,7 @@ def in_words(result: dict, table: Runs) -> list[str]:
         *_accuracy(result),
         *_held_out(result),
         *_comparison(result),
-        *[f"{key:<12}{result[key]}" for key in ("saved", "plot") if key in result],
+        *[f"{key:<12}{result[key]}" for key in ("saved", "plot", "residuals") if key in result],
     ]
 
 

@@ -134,9 +134,9 @@ class Resampled(Number):
 @click.option("--tie", type=Tie(), metavar="A=B", help="Make constants equal: alpha=beta.")
 @click.option("--delta", type=Delta(), metavar="X",
               help="Log residuals beyond it count by size, not squared; 0 or inf for one kind "
-              "throughout. Default: 1e-3 for additive and coupled, inf for the others.")  # fmt: skip
+              "throughout. Default: 1e-3 for additive and coupled, inf for others.")  # fmt: skip
 @click.option("--bootstrap", "n", type=Resampled(), default=RESAMPLES, show_default=True,
-              metavar="n", help="95 % intervals from n resamples of the rows; 0: none.")  # fmt: skip
+              metavar="n", help="95 % intervals from n resamples of rows; 0: none.")  # fmt: skip
 @click.option("--seed", type=Number("plain", whole=True, zero=True), default=0, show_default=True,
               help="Of the resamples.")  # fmt: skip
 @click.option("--kind", type=click.Choice(["mean", "new-run"]), default="mean", show_default=True,
@@ -156,10 +156,11 @@ class Resampled(Number):
 @click.option(
     "--plot", metavar="FILE", help="Draw the fit: .png, .svg or .pdf; - for the terminal."
 )
+@click.option("--residuals", metavar="FILE", help="Write each row with its prediction, as CSV.")
 @click.option("--save", metavar="FILE", help="Keep the fit for `scaling-utils predict`, as JSON.")
 @output_options
 def command(runs, form, x, y, sizes, group, weights, fixed, tie, delta, n, seed, kind, budgets, at,
-            accuracy, chance, hold_out, compare, most_rows, plot, save, as_json, strict,
+            accuracy, chance, hold_out, compare, most_rows, plot, residuals, save, as_json, strict,
             **options) -> int:  # fmt: skip
     """Fit a law to a table of RUNS: delimited text, JSON, JSON lines, Parquet, or - for stdin.
 
@@ -170,7 +171,7 @@ def command(runs, form, x, y, sizes, group, weights, fixed, tie, delta, n, seed,
     from scaling_utils.cli._fit_run import answer
 
     asked = wanted(form, x, y, delta, fixed, tie or ())
-    _check(asked, sizes, budgets, at, accuracy, chance, compare, plot, save)
+    _check(asked, sizes, budgets, at, accuracy, chance, compare, plot, residuals, save)
     named = {"accuracy": accuracy} if accuracy else {}
     if y and y != "loss":
         named[y] = y
@@ -185,6 +186,11 @@ def command(runs, form, x, y, sizes, group, weights, fixed, tie, delta, n, seed,
         rule=" and ".join(map(str, hold_out)), compare=compare,
     )  # fmt: skip
     remarks = [*table.remarks, *notes, *remarks]
+    if residuals:
+        from scaling_utils.cli._fit_answers import write_residuals
+
+        write_residuals(drawn_by.fit, drawn_by.runs, residuals)
+        result["residuals"] = residuals
     if save:
         from scaling_utils.fitting import save as write
 
@@ -212,7 +218,7 @@ def _shown(result: dict, table, drawn_by, plot: str | None) -> list[str]:
     return lines
 
 
-def _check(asked, sizes, budgets, at, accuracy, chance, compare, plot, save) -> None:
+def _check(asked, sizes, budgets, at, accuracy, chance, compare, plot, residuals, save) -> None:
     """Refuse what does not go together, and files that could not be written, before the fit."""
     pair = asked.form in ("additive", "coupled")
     if sizes and not pair:
@@ -234,6 +240,6 @@ def _check(asked, sizes, budgets, at, accuracy, chance, compare, plot, save) -> 
             )
     if plot and plot != "-" and Path(plot).suffix.lower() not in PICTURES:
         raise ValueError(f"--plot must end in {', '.join(PICTURES)}, or be -, got {plot!r}")
-    for option, path in (("--save", save), ("--plot", plot)):
+    for option, path in (("--save", save), ("--plot", plot), ("--residuals", residuals)):
         if path and path != "-" and not Path(path).absolute().parent.is_dir():
             raise ValueError(f"{option}: {path}: its folder does not exist")

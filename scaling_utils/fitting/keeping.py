@@ -38,6 +38,10 @@ def saved_of(
     source : mapping, optional
         For people; plain values.
 
+    Returns
+    -------
+    SavedFit
+
     Raises
     ------
     TypeError

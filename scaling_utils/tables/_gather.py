@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from scaling_utils.tables._names import KIND, RUN, in_words
+from scaling_utils.tables._names import KIND, RUN, STEP, in_words
 from scaling_utils.tables._roles import SIZES, Columns, Role
 from scaling_utils.tables._source import Chunk, Source
 from scaling_utils.tables._values import Labels, numbers_in, shown
@@ -33,6 +33,7 @@ class Gathered:
     later: list[Condition]  # those on N, D, C or loss as they come out
     noticed: dict[str, Labels] = field(default_factory=dict)
     kinds: dict[str, Labels] = field(default_factory=dict)
+    steps: list[str] = field(default_factory=list)  # columns that count steps
 
     def filtered(self, where: Sequence[Condition]) -> Gathered:
         """Leave out the rows that do not meet the conditions on what was computed."""
@@ -153,6 +154,7 @@ def gather(
         later=later,
         noticed=noticed,
         kinds=types,
+        steps=[name for name in columns.header if in_words(name) in STEP],
     )
 
 

@@ -62,6 +62,15 @@ def _several_per_run(runs: Runs, got: Gathered) -> list[Remark]:
                     f"checkpoints of a run share its luck: --group {column} draws whole runs",
                 )
             ]
+    sizes = len(np.unique(runs["N"])) if "N" in runs.columns else len(runs)
+    if got.steps and not got.noticed and len(runs) >= 4 * sizes:
+        return [
+            Remark(
+                "several-rows-per-run",
+                f"column {got.steps[0]} counts steps, and {len(runs)} rows have {sizes} sizes: "
+                "checkpoints of a run share its luck. --group COLUMN draws whole runs",
+            )
+        ]
     return []
 
 

@@ -65,6 +65,10 @@ def parse_condition(text: str) -> Condition:
     text : str
         A column, one of < <= > >= = !=, and a number (suffixes as in 7B) or a text.
 
+    Returns
+    -------
+    Condition
+
     Raises
     ------
     ValueError
