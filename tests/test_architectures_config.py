@@ -95,6 +95,14 @@ PUBLISHED = {
         "vocab_size": 262144, "max_position_embeddings": 32768, "sliding_window": 512,
         "sliding_window_pattern": 6, "rope_local_base_freq": 10000,
     },
+    "gpt-oss-20b": {
+        "model_type": "gpt_oss", "hidden_size": 2880, "num_hidden_layers": 24, "head_dim": 64,
+        "num_attention_heads": 64, "num_key_value_heads": 8, "intermediate_size": 2880,
+        "num_local_experts": 32, "num_experts_per_tok": 4, "experts_per_token": 4,
+        "vocab_size": 201088, "max_position_embeddings": 131072, "sliding_window": 128,
+        "initial_context_length": 4096, "swiglu_limit": 7.0, "attention_bias": True,
+        "layer_types": ["sliding_attention", "full_attention"] * 12,
+    },
     # The text part leaves heads and vocabulary to the defaults.
     "gemma-3-4b": {
         "model_type": "gemma3", "mm_tokens_per_image": 256, "boi_token_index": 255999,
@@ -268,6 +276,8 @@ LLAMA = {"model_type": "llama"}
         ),
         ({"model_type": "qwen3_moe", "decoder_sparse_step": 2}, "'decoder_sparse_step' must be 1"),
         ({"model_type": "qwen3_moe", "mlp_only_layers": [5]}, "'mlp_only_layers' must list the"),
+        ({"model_type": "qwen3_moe", "mlp_only_layers": 5}, "'mlp_only_layers' must list the"),
+        ({"model_type": "gemma2", "layer_types": 5}, "'layer_types' must list one kind"),
         (
             {"model_type": "qwen2_moe", "shared_expert_intermediate_size": 1000},
             "'shared_expert_intermediate_size' must be a multiple",
@@ -380,8 +390,9 @@ def odd(model_type: str) -> dict:
         sizes |= {"mlp_bias": True}
     if model_type == "cohere":
         sizes |= {"use_qk_norm": True}
-    if model_type in ("mixtral", "olmoe", "qwen2_moe", "qwen3_moe"):
-        name = "num_local_experts" if model_type == "mixtral" else "num_experts"
+    if model_type in ("mixtral", "olmoe", "qwen2_moe", "qwen3_moe", "gpt_oss"):
+        many = {"mixtral": "num_local_experts", "gpt_oss": "num_local_experts"}
+        name = many.get(model_type, "num_experts")
         sizes |= {name: 6, "num_experts_per_tok": 2}
     if model_type in ("qwen2_moe", "qwen3_moe"):
         sizes |= {"moe_intermediate_size": 32, "mlp_only_layers": [0]}

@@ -103,6 +103,42 @@ def test_count_of_a_mixture_with_latent_attention_and_a_window_of_ones_own(capsy
     assert windowed["parameters"] == result["parameters"]
 
 
+LLAMA = {
+    "model_type": "llama", "hidden_size": 64, "intermediate_size": 172, "num_hidden_layers": 3,
+    "num_attention_heads": 8, "num_key_value_heads": 2, "vocab_size": 1000,
+    "max_position_embeddings": 128, "tie_word_embeddings": False,
+}  # fmt: skip
+
+
+def test_count_and_memory_of_a_config(tmp_path, capsys):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(LLAMA))
+    counted = architectures.parameters(architectures.from_config(LLAMA))
+    # By hand: a gated MLP, query and output of 64 x 64, keys and values of 16, two vocabularies.
+    layer = 2 * 64 * 64 + 2 * 64 * 16 + 3 * 64 * 172 + 2 * 64
+    assert counted.total == 3 * layer + 64 + 2 * 1000 * 64
+    for place in (path, tmp_path):  # the folder that holds it will do
+        assert asked(capsys, "count", str(place))["parameters"]["total"] == counted.total
+    result = asked(capsys, "memory --devices 2 --zero 0", str(path))
+    layout = planning.Layout(data=2, sequence_parallel=True)
+    own = planning.footprint(LLAMA, layout, context=128, device="H100-SXM")
+    assert result["footprint"]["peak"] == own.peak
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "null", "{", '{"model_type": 5}', "\x00\xff", "NaN",
+     json.dumps(LLAMA | {"hidden_size": "many"}), json.dumps(LLAMA | {"model_type": "unheard"}),
+     json.dumps(LLAMA | {"num_hidden_layers": -3}), json.dumps(LLAMA | {"vocab_size": None})],
+)  # fmt: skip
+def test_a_config_that_cannot_be_counted_is_refused(tmp_path, capsys, text):
+    path = tmp_path / "config.json"
+    path.write_text(text, encoding="latin-1")
+    for command in ("count", "memory"):
+        assert len(refused(capsys, command, str(path))) < 600
+    refused(capsys, "plan --tokens 1e9 --model", str(path))
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [

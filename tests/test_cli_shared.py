@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import warnings
 
 import click
 import numpy as np
@@ -109,18 +110,21 @@ def test_completion_of_a_shell(shell):
     assert f"{COMPLETE}={shell}_complete" in done.stdout
 
 
-def test_completion_offers_commands_and_options():
+def test_completion_offers_commands_and_options(capsys, monkeypatch):
     def offered(words: str, place: int) -> set[str]:
-        environment = os.environ | {
-            COMPLETE: "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(place),
-        }  # fmt: skip
-        command = [sys.executable, "-m", "scaling_utils.cli"]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        return {line.partition(",")[2] for line in done.stdout.splitlines()}
+        monkeypatch.setenv(COMPLETE, "bash_complete")
+        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_CWORD", str(place))
+        status, out, err = run(capsys)
+        assert (status, err) == (0, "")
+        return {line.partition(",")[2] for line in out.splitlines()}
 
     assert offered("scaling-utils ha", 1) == {"hardware"}
     assert offered("scaling-utils hardware --so", 2) == {"--sort"}
     assert "peak" in offered("scaling-utils hardware --sort p", 3)
+    assert offered("scaling-utils hardware h100-s", 2) == {"H100-SXM"}
+    assert "chinchilla" in offered("scaling-utils plan --law ch", 3)
+    assert offered("scaling-utils memory llama-3-7", 2) == {"llama-3-70b"}
 
 
 # --- bad words -----------------------------------------------------------------------------
@@ -136,7 +140,7 @@ def test_completion_offers_commands_and_options():
         ("hardware --sor peak", "no such option --sor; did you mean --sort?"),  # no abbreviations
         ("hardware --sort paek", "--sort: must be one of name, peak"),
         ("hardware --sort paek", "did you mean 'peak'?"),
-        ("hardware H100", "did you mean 'H100-PCIe' or 'H100-SXM'?"),
+        ("hardware H100", "did you mean 'H100-PCIe' or 'H100-SXM'"),
         ("hardware --memory 80XB", "--memory: must be a positive number such as 80GB"),
         ("hardware T4 --sort peak", "name a device or filter the list, not both"),
         ("hardware a b", "scaling-utils hardware: "),
@@ -235,6 +239,19 @@ def test_remarks_go_to_standard_error_and_count_under_strict(capsys, strict, sta
     assert _out.emit("laws", {"a": 1}, lambda: ["answer"], strict=True) == 0
 
 
+def test_a_stream_in_ascii_gets_every_line():
+    command = [sys.executable, "-m", "scaling_utils.cli", "count", "--list", "--find", "llama"]
+    done = subprocess.run(
+        command, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, check=True
+    )
+    plain = subprocess.run(
+        command, env=os.environ | {"PYTHONIOENCODING": "utf-8"}, capture_output=True, check=True
+    )
+    assert done.stdout.count(b"\n") == plain.stdout.count(b"\n") > 3
+    assert done.stdout.isascii()
+    assert not plain.stdout.isascii()  # an author has an accent
+
+
 # --- tables in any width ----------------------------------------------------------------------
 
 NUMBERS = Table(
@@ -290,6 +307,17 @@ def test_a_terminal_has_headings_and_no_colour_where_none_is_wanted(monkeypatch)
     assert "\x1b[1m" in render([NUMBERS], Terminal())
     monkeypatch.setenv("NO_COLOR", "1")
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", render([NUMBERS], Terminal()))
+
+
+@pytest.mark.parametrize("width", [56, 60, 80])
+def test_a_terminal_shows_the_same_table_as_a_file(monkeypatch, width):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    shown = render([NUMBERS], Terminal(), width)
+    assert re.sub(r"\x1b\[[0-9;]*m", "", shown).replace(" ", "") == render(
+        [NUMBERS], io.StringIO(), width
+    ).replace(" ", "")
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines()
+    assert max(map(len, lines)) <= width
 
 
 def test_a_sentence_is_folded_between_words():
@@ -351,6 +379,42 @@ def test_numbers_in_common_notations(text, kind, value):
 def test_what_is_no_number_is_refused(text, kind):
     with pytest.raises(ValueError, match="must be a positive number such as"):
         _numbers.read(text, kind)
+
+
+@pytest.mark.parametrize("text", ["1e41", "1e-41", "10^50", "1e39B"])
+def test_what_overflows_in_a_product_is_refused(text):
+    with pytest.raises(ValueError, match=r"between 1e-40 and 1e\+40"):
+        _numbers.read(text)
+
+
+def test_memory_that_is_not_there_is_said(capsys, monkeypatch):
+    def hungry(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("scaling_utils.planning.plan", hungry)
+    status, out, err = run(capsys, "plan", "--flops", "1e24")
+    assert (status, out) == (2, "")
+    assert err == (
+        "scaling-utils plan: this needs more memory than there is; ask for less at once\n"
+    )
+    status, _, err = run(capsys, "plan", "--flops", "1e24", "--n", "1e15")
+    assert (status, err) == (
+        2, "scaling-utils plan: --n: must be at most 1,000,000, got '1e15'\n",
+    )  # fmt: skip
+
+
+def test_a_warning_is_told_in_one_line(capsys, monkeypatch):
+    def worried():
+        warnings.warn("not\nsure", UserWarning, stacklevel=1)
+        return ["T4"]
+
+    monkeypatch.setattr("scaling_utils.hardware.devices", worried)
+    shown = warnings.showwarning
+    status, out, err = run(capsys, "hardware")
+    assert status == 0
+    assert "T4" in out
+    assert err == "scaling-utils: [warning] UserWarning: not sure\n"
+    assert warnings.showwarning is shown
 
 
 def test_a_comma_for_decimals_is_asked_about():

@@ -232,6 +232,11 @@ def test_contradictions_are_refused_with_what_is_feasible(model, fields, message
         footprint(model, Layout(**fields), context=context)
 
 
+def test_two_pieces_of_a_sequence_for_each_device():
+    with pytest.raises(ValueError, match=r"a multiple of 4 tokens .*, got 4094"):
+        footprint(LLAMA2, Layout(context=2), context=4094)
+
+
 def test_key_heads_that_no_device_can_share_are_refused():
     a = Architecture(small(n_head=24, n_kv_head=6, d_head=8, d_ff=240))
     with pytest.raises(ValueError, match="neither divides the 6 key heads nor is a multiple"):

@@ -52,8 +52,8 @@ def one_by_one(name, devices, batch_tokens, context, device, reserve):
     ("name", "devices", "context"),
     [
         ("llama-2-13b", 8, 4096),
-        ("llama-3-8b", 12, 32768),
-        ("mixtral-8x7b", 8, 4096),
+        pytest.param("llama-3-8b", 12, 32768, marks=pytest.mark.slow),
+        pytest.param("mixtral-8x7b", 8, 4096, marks=pytest.mark.slow),
         ("gemma-2-27b", 6, 8192),
         ("deepseek-v2-lite", 6, 4096),
         ("gpt2-xl", 10, 1024),
@@ -115,14 +115,56 @@ def test_the_best_are_not_beaten_by_anything_that_fits():
             assert seconds >= found.step_seconds[0] * (1 - 1e-12), layout
 
 
-def test_arrays_of_layouts_give_what_each_gives_alone():
-    a = architectures.get("deepseek-v2-lite")
+# 30 layers on four stages: 7, 8, 8 and 7, so that the second one has most parameters.
+UNEVEN = Architecture(
+    Transformer(
+        n_layer=30,
+        d_model=4096,
+        n_head=32,
+        vocab=1000,
+        context=4096,
+        positions="rotary",
+        tied=False,
+    )
+)
+
+
+# One layer on each of eight stages, the first three of them without experts.
+SPARSE = Architecture(
+    Transformer(
+        n_layer=8,
+        d_model=2048,
+        n_head=16,
+        vocab=8,
+        context=4096,
+        gated=True,
+        bias=False,
+        norm="rmsnorm",
+        positions="rotary",
+        tied=False,
+    ),
+    experts=memory.Experts(16, 2, d_expert=2048),
+    dense_layers=3,
+)
+
+
+@pytest.mark.parametrize(
+    ("a", "pipeline", "way", "worst"),
+    [
+        (architectures.get("deepseek-v2-lite"), 4, "full", 1),
+        (UNEVEN, 4, "full", 1),
+        (SPARSE, 8, "none", 3),
+    ],
+)
+def test_arrays_of_layouts_give_what_each_gives_alone(a, pipeline, way, worst):
     task = _Task(a, H100, 4096, 64, STYLE, memory.RESERVE, memory.RESERVE, 8)
     left, _ = sieve(a, candidates(a, 16, STYLE, 64, 4096), 4096, 64)
     assert len(left) > 100
+    layout = Layout(pipeline=pipeline, micro_batches=8, recompute=way)
+    assert footprint(a, layout, context=4096).stage == worst
     for recompute in RECOMPUTE:
         peaks, instants = _peaks(task, left, recompute)
-        for i in range(0, len(left), 17):
+        for i in range(0, len(left), 7):
             got = footprint(a, left.layout(i, recompute), context=4096)
             assert peaks[i] == pytest.approx(got.peak, rel=1e-12)
             assert instants[i] == got.peak_instant
@@ -193,6 +235,9 @@ def test_step_time_by_hand():
     stage = 2 * (12 * 64**2 / 2 + 2 * 64) + 100 * 32 + 1024 * 64
     assert got.data == pytest.approx(2 * stage * 2 / 2 / 450e9)
     assert got.expert == got.context == 0
+    pieces = replace(layout, interleave=2)
+    less = step_time(a, pieces, pieces, H100, 1024, flops=1e15, again=1e14, recompute="none")
+    assert less.bubble == pytest.approx(got.bubble / 2)
     assert got.utilisation == pytest.approx(work / got.total)
 
 
@@ -205,6 +250,7 @@ def test_step_time_by_hand():
         ({"style": "zero"}, TypeError, "style must be a Layout"),
         ({"kernels": 0}, ValueError, "kernels must be above 0"),
         ({"device": "H100"}, ValueError, "H100-SXM"),
+        ({"device": "T4"}, ValueError, "dtype of T4 must be one of .*; got 'bf16'"),
         ({"reserve": -1}, ValueError, "reserve must be at least 0"),
     ],
 )

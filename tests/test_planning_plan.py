@@ -169,6 +169,14 @@ def test_a_laws_resamples_are_its_range(resamples):
     assert found.inputs["law"]["rows"] == 200
 
 
+def test_stored_resamples_give_a_published_law_an_interval():
+    found = plan(flops=5.76e23, law="besiroglu-resamples", **FIXED)
+    size = found.answers["parameters"]
+    assert size.low < laws.BESIROGLU.optimal(5.76e23).N < size.high
+    assert size.high > 1.3 * size.low
+    assert "law-without-interval" not in {r.code for r in found.remarks}
+
+
 def test_a_fit_is_its_law_without_an_interval(resamples):
     found = plan(flops=1e22, law=resamples.fit, **FIXED)
     assert found.answers["parameters"].middle == pytest.approx(resamples.fit.law.optimal(1e22).N)
@@ -261,6 +269,15 @@ def test_an_architecture_gives_size_work_and_layout():
     assert found.layout.best
     assert found.layout.layout.devices == 64
     assert "4096" in found.conventions["attention"]
+    words = str(found)
+    assert "Layouts on 64 devices" in words
+    assert str(found.layout.layout) in " ".join(words.split())
+    assert max(map(len, words.splitlines())) < 130
+    fewest = plan("llama-2-7b", tokens=2e12, device="A100-80-SXM", **FIXED).layout
+    assert fewest.devices == fewest.smallest_devices
+    by_deadline = plan("llama-2-7b", tokens=2e12, deadline=720, **FIXED)
+    taken = by_deadline.answers["devices"].middle
+    assert taken <= by_deadline.layout.devices < 2 * taken
     dense = plan("llama-2-7b", tokens=2e12, attention="dense", **FIXED)
     assert dense.answers["flops"].middle > found.answers["flops"].middle
     json.dumps(found.as_dict(), allow_nan=False)
@@ -318,7 +335,13 @@ def test_json_has_no_nan_and_says_how_it_counts():
 
 def test_the_text_names_answers_remarks_and_the_date_of_the_price():
     words = str(plan(money=1e6, price=2.0, price_date="2026-11-01", devices=64))
-    for part in ("parameters", "time on the clock", "2026-11-01", "[mfu-assumed]", "nats"):
+    for part in (
+        "parameters",
+        "time on the clock",
+        "USD, prices of 2026-11-01",
+        "[mfu-assumed]",
+        "nats",
+    ):
         assert part in words
     assert max(map(len, words.splitlines())) < 130
 
@@ -333,25 +356,40 @@ def test_a_price_without_a_date_is_remarked():
 def test_prices_come_from_a_dated_table(tmp_path):
     table = tmp_path / "prices.csv"
     table.write_text(
-        "provider,gpu,n_gpu,usd_per_hour,retrieved_on\n"
-        "a,H100-SXM,8,16,2026-11-01\nb,NVIDIA H100 80GB HBM3,1,3,2026-11-02\n"
-        "c,H100-SXM,2,5,2026-11-03\nd,A100-80-SXM,1,1,2026-11-01\n"
+        "provider,device,price,date,currency\n"
+        "a,H100-SXM,2,2026-11-01,EUR\nb,NVIDIA H100 80GB HBM3,3,2026-11-02,EUR\n"
+        "c,H100-SXM,2.5,2026-11-03,EUR\nd,A100-80-SXM,1,2026-11-01,USD\n"
     )
     found = plan(flops=1e23, price=table, **FIXED)
     assert found.inputs["price"]["middle"] == pytest.approx(2.5)
     assert found.inputs["price"]["low"] == pytest.approx(2.1)
     assert found.inputs["price"]["date"] == "2026-11-01 to 2026-11-03"
+    assert found.answers["cost"].unit == "EUR"
     one = plan(flops=1e23, price=str(table), price_date="2026-11-02", **FIXED)
     assert one.inputs["price"]["middle"] == 3
-    for text, words in (
-        ("gpu,n_gpu,usd_per_hour\nH100-SXM,1,2\n", "missing: retrieved_on"),
-        ("gpu,n_gpu,usd_per_hour,retrieved_on\nH100-SXM,1,2,\n", "none in line 2"),
-        ("gpu,n_gpu,usd_per_hour,retrieved_on\nT4,1,2,2026-11-01\n", "no row of H100-SXM"),
-        ("gpu,n_gpu,usd_per_hour,retrieved_on\nH100-SXM,1,-2,2026-11-01\n", "above 0, got -2"),
-    ):
-        table.write_text(text)
-        with pytest.raises(ValueError, match=words):
-            plan(flops=1e23, price=table, **FIXED)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("device,price\nH100-SXM,2\n", "missing: date"),
+        ("device,price,date\nH100-SXM,2,\n", "got '' in line 2"),
+        ("device,price,date\nH100-SXM,2,last week\n", "date must be a day"),
+        ("device,price,date\nT4,2,2026-11-01\n", "no row of H100-SXM; its devices: T4"),
+        ("device,price,date\nH100-SXM,-2,2026-11-01\n", "above 0, got -2"),
+        ("device,price,date\nH100-SXM,two,2026-11-01\n", "must be a number, got 'two'"),
+        (
+            "device,price,date,currency\nH100-SXM,2,2026-11-01,USD\nH100-SXM,2,2026-11-01,EUR\n",
+            "in EUR, USD",
+        ),
+        ("", "missing: device, price, date"),
+    ],
+)
+def test_a_table_of_prices_that_is_none_is_refused(tmp_path, text, words):
+    table = tmp_path / "prices.csv"
+    table.write_text(text)
+    with pytest.raises(ValueError, match=words):
+        plan(flops=1e23, price=table, **FIXED)
 
 
 def test_a_plan_needs_neither_scipy_nor_torch():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tables
 
 from scaling_utils import laws
 from scaling_utils.fitting import fit_parametric
@@ -56,6 +57,28 @@ def test_unknown_laws_are_refused():
         family_of(3)
 
 
+def test_stored_resamples_have_the_published_intervals():
+    family = family_of("besiroglu-resamples")
+    # Besiroglu et al. (2024), arXiv:2404.10102: 95 % intervals of 4,000 resamples
+    printed = {
+        "A": (285, 744),
+        "E": (1.769, 1.871),
+        "alpha": (0.317, 0.373),
+        "beta": (0.331, 0.415),
+    }
+    for name, ends in printed.items():
+        found = np.quantile(getattr(family, name), (0.025, 0.975))
+        assert found == pytest.approx(ends, rel=0.04), name
+
+
+def test_stored_resamples_are_those_of_the_published_runs():
+    family = family_of("besiroglu-resamples")
+    N, D, loss = tables.epoch_chinchilla()
+    again = fit_parametric(N, D, loss).resample(n=400, seed=0)
+    for name in ("E", "A", "B", "alpha", "beta"):
+        assert getattr(family, name) == pytest.approx(again.values(name), rel=1e-3), name
+
+
 # ---- repeated data ----------------------------------------------------------------------
 
 
@@ -77,6 +100,15 @@ def test_enough_fresh_data_changes_nothing():
     family = family_of("chinchilla")
     N, D = optimal_repeated(family, 1e22 / 6, 1e15)
     assert (N[0], D[0]) == pytest.approx(tuple(x[0] for x in family.optimal(1e22)))
+
+
+def test_the_floor_of_repeated_data_lies_between_reached_and_unreached():
+    family = family_of("chinchilla")
+    floor = repeated_loss(family, 1e40, 1e80, 1e9)[0]
+    assert floor == pytest.approx(2.70231, abs=5e-6)
+    assert np.isnan(cheapest_repeated(family, floor - 1e-3, 1e9)[0]).all()
+    N, D = cheapest_repeated(family, floor + 0.05, 1e9)
+    assert repeated_loss(family, N, D, 1e9)[0] == pytest.approx(floor + 0.05)
 
 
 def test_a_loss_that_no_number_of_passes_reaches_has_no_tokens():
@@ -269,6 +301,7 @@ def test_next_runs_for_the_loss_and_bad_budgets(first_runs):
     assert len(found.N) == 2
     assert found.after < found.before
     assert set(found.as_dict()) >= {"N", "D", "C", "method", "after"}
+    assert next_runs(first_runs[3], BUDGET).target == pytest.approx(100 * 6 * 1e9 * 3e10)
     with pytest.raises(ValueError, match="budget = 1e\\+16 FLOPs must pay for"):
         next_runs(first_runs[3], 1e16, target=TARGET)
     with pytest.raises(ValueError, match="wanted must be one of 'size', 'loss'"):

@@ -1,5 +1,9 @@
 """What a plan refuses, and what its errors say would help."""
 
+import json
+import warnings
+
+import numpy as np
 import pytest
 
 from scaling_utils.planning import plan
@@ -20,7 +24,11 @@ def refused(words: str, **given):
         ({"devices": 512}, "devices alone.*missing: deadline"),
         ({"money": 1e6}, "money needs a price per device-hour and its price_date"),
         ({"parameters": "optimal", "tokens": "optimal"}, "cannot both be 'optimal'"),
-        ({"parameters": "optimal", "flops": 1e23}, "does not determine a plan"),
+        (
+            {"parameters": "optimal", "flops": 1e23},
+            "flops gives the best size and tokens by itself",
+        ),
+        ({"tokens": 1e12, "devices": 8}, "tokens and devices alone do not determine a plan"),
         ({"flops": 1e23, "price_date": "2026-11-01"}, "needs a price, got none"),
         ({"kg_co2e": 1e5, "device": "TPU-v4"}, "kg_co2e needs power in watts"),
     ],
@@ -98,6 +106,7 @@ def test_what_agrees_is_no_contradiction():
         ({"flops": 1e24, "device": "H100"}, "device must be one of.*did you mean 'H100-SXM'"),
         ({"flops": 1e24, "dtype": "fp4"}, "dtype of H100-SXM must be one of"),
         ({"flops": 1e24, "devices": 0}, "devices must be at least 1, got 0"),
+        ({"flops": 1e24, "devices": 10**9}, "devices = 1000000000 are more than a step has tokens"),
         ({"flops": 1e24, "devices": 2.5}, "devices must be a whole number, got 2.5"),
         ({"flops": 1e24, "deadline": -1}, "deadline must be above 0, got -1"),
         ({"flops": 1e24, "grid": 0.385}, "grid must be in g CO2e/kWh.*0.385 kg/kWh are 385 g/kWh"),
@@ -108,6 +117,7 @@ def test_what_agrees_is_no_contradiction():
         ({"flops": 1e24, "served_tokens": -1}, "served_tokens must be at least 0, got -1"),
         ({"flops": 1e24, "unique_tokens": 10}, "unique_tokens must be at least one step"),
         ({"flops": 1e24, "n": 10}, "n must be at least 100, got 10"),
+        ({"flops": 1e24, "n": 1e9}, "n must be at most 1e.06, got 1e.09"),
         ({"flops": 1e24, "law": []}, "an empty list"),
         ({"flops": 1e24, "law": "step-law"}, "law must be the name of a law of size and data"),
         ({"architecture": "llama-9", "tokens": 1e12}, "llama-9"),
@@ -124,7 +134,11 @@ def test_bad_values_are_named(given, words):
         ({"loss": 1.5}, "irreducible loss E, so that reachable losses lie above 1.69337"),
         ({"loss": 1.9, "parameters": 1e9}, r"1e\+09 parameters leave.*lie above 2.05347"),
         ({"loss": 1.9, "tokens": 1e10}, r"1e\+10 tokens leave.*lie above 2.27476"),
-        ({"loss": 2.0, "unique_tokens": 1e9}, "fresh tokens leave a data term"),
+        ({"loss": 2.0, "unique_tokens": 1e9}, r"of 1e\+09 fresh tokens .* lie above 2.70231"),
+        (
+            {"loss": 2.1, "unique_tokens": 1e10, "parameters": 7e9},
+            r"7e\+09 parameters .* of 1e\+10 fresh tokens any number of passes .* lie above 2.22",
+        ),
         (
             {"loss": 1.9, "largest": 1e9},
             r"1e\+09 parameters leave E \+ A / N\^alpha at any number of tokens",
@@ -144,3 +158,54 @@ def test_bad_values_are_named(given, words):
 )
 def test_what_cannot_be_done_says_what_would_help(given, words):
     refused(words, **given)
+
+
+# What a plan may be asked, with the share of the tries that ask it.
+ASKED = {
+    "parameters": (0.4, [1e3, 7e9, 1e11]),
+    "tokens": (0.4, [1e3, 1e12, "optimal"]),
+    "flops": (0.3, [1e9, 1e18, 1e24, 1e30]),
+    "money": (0.2, [1, 1e6]),
+    "device_hours": (0.2, [1e-3, 1e6]),
+    "kg_co2e": (0.1, [1, 1e6]),
+    "loss": (0.2, [1.0, 1.9, 3.0]),
+    "deadline": (0.2, [1e-3, 100, 1e5]),
+    "devices": (0.4, [1, 64]),
+    "law": (
+        0.6,
+        ["kaplan-joint", "muennighoff", "besiroglu-resamples", ["chinchilla", "besiroglu"]],
+    ),
+    "mfu": (0.4, [0.4, (0.2, 0.5), 1.0, 1e-6]),
+    "price": (0.5, [2, (1, 2, 4)]),
+    "grid": (0.3, [30, (20, 700)]),
+    "unique_tokens": (0.3, [1e4, 1e10, 1e13]),
+    "largest": (0.15, [1e6, 8e9]),
+    "served_tokens": (0.2, [1e9, 1e13, 1e17]),
+    "batch_tokens": (0.2, [1, 2**20, (1e5, 1e7)]),
+}
+
+
+def test_whatever_is_asked_is_answered_without_nan_or_refused_in_words(rng):
+    answered, words = 0, []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(250):
+            given = {
+                name: values[rng.integers(len(values))]
+                for name, (share, values) in ASKED.items()
+                if rng.random() < share
+            }
+            try:
+                found = plan(**given, n=100)
+            except ValueError as error:
+                words.append(str(error))
+                continue
+            answered += 1
+            json.dumps(found.as_dict(), allow_nan=False)
+            assert str(found)
+            for name, answer in found.answers.items():
+                low, high = (np.inf if x is None else x for x in (answer.low, answer.high))
+                assert low <= answer.middle <= high * (1 + 1e-12), (given, name)
+    assert answered > 20
+    assert len(words) > 20
+    assert min(map(len, words)) > 20

@@ -103,6 +103,9 @@ class Architecture:
         True where the router stores a bias for each expert (DeepSeek-V3).
     shared_gate : bool
         True where a gate weighs the shared experts (Qwen 1.5 and 2 MoE).
+    expert_bias, sinks : bool
+        True where each expert and the router carry biases, and where each head has one number that
+        takes attention from all tokens (both in gpt-oss).
     trained_context : int, optional
         Tokens of a sequence in most of the pre-training, where that is less than the context.
     name, source : str
@@ -133,6 +136,8 @@ class Architecture:
     extra_positions: int = 0
     choice_bias: bool = False
     shared_gate: bool = False
+    expert_bias: bool = False
+    sinks: bool = False
     trained_context: int | None = None
     name: str = ""
     source: str = ""
@@ -165,7 +170,7 @@ class Architecture:
             if getattr(self, name) is None:
                 self._fill(name, shape.bias and (name != "norm_bias" or shape.norm == "layernorm"))
         plain = ("qkv_bias", "parallel", "head_bias", "embedding_norm", "choice_bias")
-        for name in (*filled, *plain, "shared_gate"):
+        for name in (*filled, *plain, "shared_gate", "expert_bias", "sinks"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
 
@@ -189,8 +194,8 @@ class Architecture:
             "norm_bias needs LayerNorm, and this shape's norm is 'rmsnorm'": (
                 self.norm_bias and shape.norm == "rmsnorm"
             ),
-            "choice_bias and shared_gate need experts": (
-                (self.choice_bias or self.shared_gate) and self.experts is None
+            "choice_bias, shared_gate and expert_bias need experts": (
+                (self.choice_bias or self.shared_gate or self.expert_bias) and self.experts is None
             ),
             "shared_gate needs a shared expert": (
                 self.shared_gate and self.experts and not self.experts.shared

@@ -29,7 +29,7 @@ _HARMLESS = re.compile(
     r"^summary_|softcap|aux_|aux$|fused|fusion|fp32|dtype|quant|^output_|^original_max|^skip_bias|"
     r"^use_cache|use_bidirectional|logits_to_keep|^n_group$|^ep_size$|norm_topk|residual|^unk_|"
     r"_attn_implementation|^vision|^image|^mm_|^boi_|^eoi_|^is_|chunk_size|^max_new|^num_labels|"
-    r"^pretraining_tp$|head_dtype|embd_pdrop|attn_norm_|^tokenizer|^num_beam|_multiplier$|no_rope"
+    r"^pretraining_tp$|head_dtype|embd_pdrop|attn_norm_|^tokenizer|^num_beam|_multiplier$|no_rope|^swiglu_|^initial_context|^experts_per_token$"
 )
 
 

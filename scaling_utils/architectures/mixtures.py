@@ -13,6 +13,7 @@ _COUNT = ("num_local_experts", "num_experts")
 _DEFAULTS = {
     "mixtral": (8, 2, None),
     "olmoe": (64, 8, None),
+    "gpt_oss": (128, 4, None),
     "qwen2_moe": (60, 4, 1408),
     "qwen3_moe": (128, 8, 768),
 }
@@ -38,7 +39,8 @@ def _first_dense(keys: Keys, n_layer: int) -> int:
             "layer are not counted"
         )
     dense = keys.value("mlp_only_layers") or []
-    if sorted(dense) != list(range(len(dense))) or len(dense) >= n_layer:
+    first = isinstance(dense, (list, tuple)) and list(dense) == list(range(len(dense)))
+    if not first or len(dense) >= n_layer:
         raise ValueError(f"config key 'mlp_only_layers' must list the first layers, got {dense!r}")
     return len(dense)
 
@@ -49,7 +51,7 @@ def mixture_fields(model_type: str) -> Callable:
     Parameters
     ----------
     model_type : str
-        "mixtral", "olmoe", "qwen2_moe" or "qwen3_moe".
+        "mixtral", "olmoe", "gpt_oss", "qwen2_moe" or "qwen3_moe".
 
     Returns
     -------
@@ -60,7 +62,7 @@ def mixture_fields(model_type: str) -> Callable:
 
     def read(keys: Keys, shape: dict) -> dict:
         inside = shape["d_ff"] if width is None else keys.needed("moe_intermediate_size", width)
-        if model_type in ("mixtral", "olmoe"):
+        if model_type in ("mixtral", "olmoe", "gpt_oss"):
             return {"experts": _experts(keys, _COUNT, count, active, inside)}
         fields = {"dense_layers": _first_dense(keys, shape["n_layer"])}
         if model_type == "qwen3_moe":

@@ -53,6 +53,14 @@ def _gemma3(keys: Keys):
     return shape, fields | window_fields(keys, shape["n_layer"], 4096, 6)
 
 
+def _gpt_oss(keys: Keys):
+    defaults = (36, 2880, 64, 8, 64, 2880, 201088, 131072, False)
+    shape, fields = read_shape(keys, "gpt-oss", defaults)
+    fields["attention_bias"] = keys.flag("attention_bias", True)
+    fields |= window_fields(keys, shape["n_layer"], 128, 2)
+    return shape, fields | mixture_fields("gpt_oss")(keys, shape)
+
+
 def _deepseek(version: int) -> Callable:
     defaults = {
         2: (32, 4096, 32, None, None, 11008, 102400, 2048, False),
@@ -134,6 +142,7 @@ TYPES: dict[str, Callable] = {
         "gemma2", 26, 2304, 8, 4, 256, 9216, 256000, 8192, True, window=4096, every=2
     ),
     "gemma3_text": _gemma3,
+    "gpt_oss": _gpt_oss,
     "deepseek_v2": _deepseek(2),
     "deepseek_v3": _deepseek(3),
     "kimi_k2": _deepseek(3),

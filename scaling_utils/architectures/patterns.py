@@ -47,7 +47,7 @@ def window_fields(keys: Keys, n_layer: int, window: int | None, every: int | Non
         if types is None:
             return _after(first, n_layer, size)
     if not size:
-        if types is not None and "sliding_attention" in types:
+        if isinstance(types, (list, tuple)) and "sliding_attention" in types:
             raise ValueError("config key 'sliding_window' is missing, and 'layer_types' needs one")
         return {}
     if types is not None:

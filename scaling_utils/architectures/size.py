@@ -193,7 +193,7 @@ def _attention(a: Architecture) -> int:
     gains = {"none": 0, "head": 2 * shape.d_head, "width": queries + keys}[a.qk_norm]
     if a.latent is not None:
         gains = (a.latent.q_rank or 0) + a.latent.kv_rank
-    return attention_matrices(a) + biases + gains
+    return attention_matrices(a) + biases + gains + a.sinks * shape.n_head
 
 
 def dense_matrices(a: Architecture) -> int:
@@ -226,9 +226,10 @@ def _mixtures(a: Architecture, layers: int) -> dict[str, int]:
     mixed = expert_parameters(a.shape, one, layers=1)
     d, count = a.shape.d_model, one.count
     chooses = d * count
-    router = chooses + a.choice_bias * count + a.shared_gate * d
+    router = chooses + (a.choice_bias + a.expert_bias) * count + a.shared_gate * d
+    biases = a.expert_bias * ((2 if a.shape.gated else 1) * a.d_expert + d)
     return {
-        "total": layers * (int(mixed.total) - chooses),
-        "active": layers * (int(mixed.active) - chooses),
+        "total": layers * (int(mixed.total) - chooses + (count + one.shared) * biases),
+        "active": layers * (int(mixed.active) - chooses + (one.active + one.shared) * biases),
         "router": layers * router,
     }

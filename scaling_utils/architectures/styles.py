@@ -12,6 +12,7 @@ STYLES: dict[str, tuple[dict, dict]] = {
     "qwen2": (_LLAMA, {"qkv_bias": True}),
     "qwen2-moe": (_LLAMA, {"qkv_bias": True, "shared_gate": True}),
     "qwen3": (_LLAMA, {"qk_norm": "head"}),
+    "gpt-oss": (_LLAMA, {"attention_bias": True, "sinks": True, "expert_bias": True}),
     "gemma": (_TIED, {}),
     "gemma2": (_TIED, {"norms_per_layer": 4}),
     "gemma3": (_TIED, {"norms_per_layer": 4, "qk_norm": "head"}),

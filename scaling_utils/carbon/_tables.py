@@ -13,9 +13,9 @@ FEW = 40  # names that an error can list
 
 
 @cache
-def rows(name: str) -> tuple[dict[str, str], ...]:
-    """Return the rows of ``data/NAME.csv``."""
-    path = files("scaling_utils").joinpath("data", f"{name}.csv")
+def rows(file: str) -> tuple[dict[str, str], ...]:
+    """Return the rows of a table in ``scaling_utils/data``, given by the file's full name."""
+    path = files("scaling_utils").joinpath("data", file)
     with path.open(encoding="utf-8", newline="") as stream:
         return tuple(csv.DictReader(stream))
 

@@ -107,7 +107,7 @@ def _case(row: dict[str, str]) -> Case:
     )
 
 
-PUBLISHED = tuple(_case(row) for row in _tables.rows("carbon_published"))
+PUBLISHED = tuple(_case(row) for row in _tables.rows("carbon_published.csv"))
 
 
 def published(group: str) -> list[Case]:

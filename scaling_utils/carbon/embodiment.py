@@ -65,7 +65,7 @@ class Footprint:
 @cache
 def _known() -> dict[str, Footprint]:
     found = {}
-    for row in _tables.rows("embodied"):
+    for row in _tables.rows("embodied.csv"):
         numbers = [float(row[c]) for c in ("card_kg", "server_kg", "cards", "life_years", "busy")]
         found[row["name"]] = Footprint(*numbers, row["covers"], row["source"], row["name"])
     return found

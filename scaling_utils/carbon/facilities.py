@@ -47,7 +47,7 @@ def pues() -> tuple[Pue, ...]:
             row["source"],
             row["certainty"],
         )
-        for row in _tables.rows("pue")
+        for row in _tables.rows("pue.csv")
     )
 
 

@@ -70,7 +70,7 @@ def _all() -> tuple[Intensity, ...]:
             row["source"],
             row["covers"],
         )
-        for row in _tables.rows("grid_intensity")
+        for row in _tables.rows("grid_intensity.csv")
     )
 
 

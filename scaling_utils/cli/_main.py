@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 
 import click
 
@@ -39,7 +40,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if not words:
             raise click.UsageError(f"name a command: {', '.join(COMMANDS)} (--help says more)")
-        with group.make_context("scaling-utils", words) as outer:
+        with warnings.catch_warnings(), group.make_context("scaling-utils", words) as outer:
+            warnings.showwarning = _told
             status = group.invoke(outer) or 0
         sys.stdout.flush()
         return status
@@ -52,6 +54,8 @@ def main(argv: list[str] | None = None) -> int:
         return _refuse(outer, _of_click(error))
     except (ValueError, TypeError, ArithmeticError) as error:
         return _refuse(outer, _by_option(outer, str(error) or type(error).__name__))
+    except MemoryError:
+        return _refuse(outer, "this needs more memory than there is; ask for less at once")
     except OSError as error:
         return _refuse(outer, _of_system(error))
     except (KeyboardInterrupt, click.Abort):
@@ -64,6 +68,12 @@ def _refuse(outer: click.Context | None, sentence: str, status: int = 2) -> int:
     place = f"scaling-utils {command}" if command else "scaling-utils"
     print(f"{place}: {' '.join(sentence.split())}", file=sys.stderr)
     return status
+
+
+def _told(message, category, filename, lineno, file=None, line=None) -> None:
+    """Tell a warning of a library in one line, as a remark."""
+    sentence = " ".join(str(message).split())
+    print(f"scaling-utils: [warning] {category.__name__}: {sentence}", file=sys.stderr)
 
 
 def _of_click(error: click.ClickException) -> str:

@@ -57,7 +57,7 @@ def search_in_words(search, whole: bool = True) -> list:
         heads = ("best", "GiB", "with reserve", "fits", "s a step", "layout")
         parts += [Table(heads, rows, prose=(5,)), f"ranked by: {search.merit}"]
     if not whole:
-        return parts
+        return [*parts, *(_reserve(kept) for kept in search.best[:1])]
     if search.refused:
         rows = [(each.code, f"{each.count:,}", each.sentence) for each in search.refused]
         parts.append(Table(("refused for", "layouts", "because"), rows, prose=(0, 2)))
@@ -80,8 +80,12 @@ def theirs_in_words(told) -> list:
 
 
 def _counting(kept) -> list:
-    lines = [f"counted: {'; '.join(kept.conventions)}"]
-    return [*lines, f"not counted, but in the reserve: {'; '.join(kept.not_counted)}"]
+    return [f"counted: {'; '.join(kept.conventions)}", _reserve(kept)]
+
+
+def _reserve(kept) -> str:
+    low, _, high = (_gib(size) for size in kept.reserve)
+    return f"not counted, but in the reserve of {low} to {high} GiB: {'; '.join(kept.not_counted)}"
 
 
 def _stage(kept) -> str:

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 
 import click
+from click.shell_completion import CompletionItem
+
+
+class Listed(click.ParamType):
+    """A name that the shell can complete; whether it is one is found out later."""
+
+    name = "name"
+
+    def __init__(self, names: Callable[[], Iterable[str]]):
+        self.names = names
+
+    def shell_complete(self, ctx, param, incomplete: str) -> list[CompletionItem]:
+        """Offer the names that begin with what was typed."""
+        start = incomplete.casefold()
+        return [CompletionItem(each) for each in self.names() if each.casefold().startswith(start)]
 
 
 def known(what: str, name: str, names: Iterable[str], listing: str) -> str:

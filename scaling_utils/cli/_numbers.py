@@ -16,6 +16,8 @@ _PREFIXES = {"": 0, "g": 9, "t": 12, "p": 15, "e": 18, "z": 21, "y": 24}
 _FLOPS = {f"{prefix}flop{s}": 10.0**power for prefix, power in _PREFIXES.items() for s in ("", "s")}
 _DAYS = dict.fromkeys(("pf-day", "pf-days", "pfday", "pfdays"), PF_DAY)
 _BINARY = {"kib": 2.0**10, "mib": 2.0**20, "gib": 2.0**30, "tib": 2.0**40}
+# Nothing that is counted here lies outside, and products of a few such numbers stay finite.
+LEAST, MOST = 1e-40, 1e40
 # A suffix is read without its case, as is the custom: 70b and 70B are the same size.
 SUFFIXES = {
     "count": COUNTS,
@@ -96,14 +98,29 @@ def read(text: str, kind: str = "count") -> float:
     number *= suffixes[found["suffix"].lower()]
     if not (math.isfinite(number) and number > 0):
         raise ValueError(f"must be a positive number such as {EXAMPLES[kind]}, got {text!r}")
+    if not LEAST <= number <= MOST:
+        raise ValueError(
+            f"must be a positive number such as {EXAMPLES[kind]}, between {LEAST:g} and {MOST:g}, "
+            f"got {text!r}"
+        )
     return number
 
 
 class Number(click.ParamType):
-    """A positive number with the suffixes of its kind, whole where ``whole`` is True."""
+    """A positive number with the suffixes of its kind.
 
-    def __init__(self, suffixes: str = "count", *, whole: bool = False, zero: bool = False):
-        self.suffixes, self.whole, self.zero = suffixes, whole, zero
+    ``whole`` takes no fractions, ``zero`` takes 0 too, and ``most`` is the largest allowed.
+    """
+
+    def __init__(
+        self,
+        suffixes: str = "count",
+        *,
+        whole: bool = False,
+        zero: bool = False,
+        most: float = math.inf,
+    ):
+        self.suffixes, self.whole, self.zero, self.most = suffixes, whole, zero, most
         self.name = "n" if whole else "x"
 
     def convert(self, value, param, ctx):
@@ -116,6 +133,8 @@ class Number(click.ParamType):
             number = read(value, self.suffixes)
             if self.whole and number != int(number):
                 raise ValueError(f"must be a whole number, got {value!r}")
+            if number > self.most:
+                raise ValueError(f"must be at most {self.most:,.0f}, got {value!r}")
         except ValueError as error:
             self.fail(str(error), param, ctx)
         return int(number) if self.whole else number

@@ -69,7 +69,9 @@ def emit(
     else:
         from scaling_utils.cli._tables import render
 
-        print(render(text(), sys.stdout))
+        # A stream in ASCII, as an old server has, gets a sign's number in place of the sign.
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        print(render(text(), sys.stdout).encode(encoding, "backslashreplace").decode(encoding))
     sys.stdout.flush()  # before the remarks, also where both streams are one
     for remark in remarks:
         print(f"scaling-utils {command}: {' '.join(str(remark).split())}", file=sys.stderr)

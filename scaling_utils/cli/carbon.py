@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from scaling_utils import carbon
+from scaling_utils import carbon, hardware
 from scaling_utils._remarks import Remark
-from scaling_utils.cli._names import known
+from scaling_utils.cli._names import Listed, known
 from scaling_utils.cli._numbers import Number, Word, shown
 from scaling_utils.cli._out import emit, output_options
 from scaling_utils.cli._places import place_of
@@ -29,15 +29,25 @@ Examples:
     "--device-hours", type=Number("hours"), help="Hours of one device, summed over all devices."
 )
 @click.option("--kwh", type=Number("energy"), help="Energy of the devices, where it is known.")
-@click.option("--device", help="Its rated power is taken: a ceiling, not a measurement.")
+@click.option(
+    "--device",
+    type=Listed(hardware.devices),
+    help="Its rated power is taken: a ceiling, not a measurement.",
+)
 @click.option("--power", type=Number("plain"), help="Watts of one device as measured.")
 @click.option(
     "--pue",
     help="The building's energy over its machines', or an operator of --list pue.",
 )
-@click.option("--grid", help="A place of --list grids, or grams of CO2e per kWh.")
+@click.option(
+    "--grid", type=Listed(carbon.places), help="A place of --list grids, or grams of CO2e per kWh."
+)
 @click.option("--year", type=Number("plain", whole=True), help="Of the grid's figure.")
-@click.option("--embodied", help="Add the making of the machines: a name of --list embodied.")
+@click.option(
+    "--embodied",
+    type=Listed(carbon.footprints),
+    help="Add the making of the machines: a name of --list embodied.",
+)
 @click.option("--list", "listed", type=Word(_LISTS), help="List what is in a table.")
 @output_options
 def command(device_hours, kwh, device, power, pue, grid, year, embodied, listed, as_json, strict):

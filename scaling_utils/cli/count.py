@@ -9,7 +9,7 @@ import click
 from scaling_utils import architectures, counting
 from scaling_utils._remarks import Remark
 from scaling_utils.cli._count_text import in_words, listed_in_words
-from scaling_utils.cli._names import matching
+from scaling_utils.cli._names import Listed, matching
 from scaling_utils.cli._numbers import Number, Word
 from scaling_utils.cli._out import emit, output_options
 from scaling_utils.cli._shape import shape_options, the_architecture
@@ -26,7 +26,7 @@ Examples:
   scaling-utils count --list --find qwen
   scaling-utils count --n-layer 6 --d-model 384 --n-head 6 --vocab 256 --context 256""",
 )
-@click.argument("model", required=False)
+@click.argument("model", required=False, type=Listed(architectures.catalogue))
 @click.option("--list", "listing", is_flag=True, help="List the published models.")
 @click.option("--find", metavar="WORD", help="List only those whose name or source has it.")
 @shape_options

@@ -7,7 +7,7 @@ import re
 import click
 
 from scaling_utils import hardware, units
-from scaling_utils.cli._names import known
+from scaling_utils.cli._names import Listed, known
 from scaling_utils.cli._numbers import Number, Word, shown
 from scaling_utils.cli._out import emit, output_options
 from scaling_utils.cli._tables import Table, pairs
@@ -29,7 +29,7 @@ Examples:
   scaling-utils hardware H100-SXM
   scaling-utils hardware --dtype fp8 --memory 80GB --sort peak""",
 )
-@click.argument("device", required=False)
+@click.argument("device", required=False, type=Listed(hardware.devices))
 @click.option("--dtype", type=Word(hardware.DTYPES), help="Only devices with a rate in it.")
 @click.option(
     "--memory", type=Number(suffixes="bytes"), help="Only devices with as much, such as 80GB."
@@ -136,7 +136,7 @@ def _one(device: hardware.Device) -> list:
         rows.append(("note", device.note))
     if device.unverified:
         rows.append(("not verified", ", ".join(device.unverified)))
-    return [device.name, pairs(rows)]
+    return [pairs(rows, title=device.name)]
 
 
 def _tera(rate: float | None) -> str:

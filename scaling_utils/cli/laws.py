@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass
 import click
 
 from scaling_utils import laws
-from scaling_utils.cli._names import known, matching
+from scaling_utils.cli._names import Listed, known, matching
 from scaling_utils.cli._numbers import Number, shown
 from scaling_utils.cli._out import emit, output_options
 from scaling_utils.cli._tables import Table, pairs
@@ -38,7 +38,7 @@ Examples:
   scaling-utils laws muennighoff --N 1B --D 100B --unique 25B
   scaling-utils laws kaplan-size --x 1.5B""",
 )
-@click.argument("name", required=False)
+@click.argument("name", required=False, type=Listed(lambda: laws.PUBLISHED))
 @click.option("--find", metavar="WORD", help="List only laws whose name or source has it.")
 @click.option("--budget", type=Number("work"), help="Optimum for so many training FLOPs.")
 @click.option("--N", "N", type=Number(), help="Loss at so many parameters (with --D).")
@@ -202,7 +202,7 @@ def _one(result: dict) -> list:
     rows += [(f"  {name}", f"{value:.8g}") for name, value in result["constants"].items()]
     rows += [(key, result[key]) for key in ("units", "source", "note") if result[key]]
     rows.append(("fitted on", result["domain"]))
-    parts = [result["name"], pairs(rows)]
+    parts = [pairs(rows, title=result["name"])]
     for answer in result["answers"]:
         asked = {key: value for key, value in answer["question"].items() if value is not None}
         told = {key: value for key, value in answer.items() if key not in ("question", *asked)}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
-from scaling_utils import architectures, planning
+from scaling_utils import architectures, hardware, planning
 from scaling_utils._remarks import Remark
 from scaling_utils.cli._memory_text import footprint_in_words, search_in_words, theirs_in_words
+from scaling_utils.cli._names import Listed
 from scaling_utils.cli._numbers import Number, Ranged, Word
 from scaling_utils.cli._out import emit, output_options
 from scaling_utils.cli.hardware import device_of
@@ -43,9 +44,12 @@ Examples:
   scaling-utils memory llama-2-7b --devices 8 --zero 1 --convention cookbook
   scaling-utils memory deepseek-v3 --device H200-SXM --sequence 4096""",
 )
-@click.argument("model")
+@click.argument("model", type=Listed(architectures.catalogue))
 @click.option("--devices", type=Number(whole=True), help="How many  [the fewest that do]")
-@click.option("--device", default="H100-SXM", show_default=True, help="What they are.")
+@click.option(
+    "--device", type=Listed(hardware.devices), default="H100-SXM", show_default=True,
+    help="What they are.",
+)  # fmt: skip
 @_degree_options
 @click.option("--zero", type=Word("0123"), help="Stage of ZeRO.")
 @click.option("--recompute", type=Word(RECOMPUTE), help="What is computed again.")

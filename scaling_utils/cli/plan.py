@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import click
 
-from scaling_utils.cli._names import known, with_options
+from scaling_utils.cli._names import Listed, known, with_options
 from scaling_utils.cli._numbers import Duration, Number, Ranged, Word
 from scaling_utils.cli._out import emit, output_options
 from scaling_utils.cli._prices import price_of
@@ -15,6 +15,7 @@ from scaling_utils.cli._prices import price_of
 DTYPES = ("bf16", "fp16", "tf32", "fp32", "fp8", "fp4")
 ATTENTION = ("causal", "dense")
 DEVICE = "H100-SXM"
+MOST_DRAWS = 1_000_000  # more would fill the memory
 
 
 class Amount(Number):
@@ -27,6 +28,30 @@ class Amount(Number):
         return value if value == "optimal" else super().convert(value, param, ctx)
 
 
+def _models():
+    from scaling_utils.architectures import catalogue
+
+    return catalogue()
+
+
+def _published():
+    from scaling_utils.laws import PUBLISHED
+
+    return PUBLISHED
+
+
+def _devices():
+    from scaling_utils.hardware import devices
+
+    return devices()
+
+
+def _codes():
+    from scaling_utils.carbon import places
+
+    return places()
+
+
 def _option(flag: str, name: str, kind, about: str, **more):
     return click.option(flag, name, type=kind, help=about, **more)
 
@@ -35,17 +60,17 @@ _OPTIONS = [
     _option("--params", "parameters", Amount(), "Size, or 'optimal' for what the law finds best."),
     _option("--tokens", "tokens", Amount(), "Training tokens, or 'optimal'."),
     _option("--loss", "loss", Number("plain"), "Target in nats per token."),
-    _option("--model", "architecture", None, "Published model or config.json."),
+    _option("--model", "architecture", Listed(_models), "Published model or config.json."),
     _option("--flops", "flops", Number("work"), "Budget in training FLOPs: 1e24, 3640 PF-days."),
     _option("--money", "money", Number("money"), "Budget in the currency of --price."),
     _option("--device-hours", "device_hours", Number("hours"), "Budget in hours of one device."),
     _option("--kg", "kg_co2e", Number("mass"), "Budget in kg CO2e of operation."),
     _option("--deadline", "deadline", Duration(), "Time on the clock: 30d, 12h."),
     _option("--devices", "devices", Number(whole=True), "How many run side by side."),
-    _option("--law", "law", None, "Name of a law; may be given again, and is never mixed.",
+    _option("--law", "law", Listed(_published), "Name of a law; may be given again.",
             multiple=True),
     _option("--fit", "fit", click.Path(), "A fit, as `scaling-utils fit --save` wrote it."),
-    _option("--device", "device", None, "What they are; see `scaling-utils hardware`.",
+    _option("--device", "device", Listed(_devices), "What they are; see `scaling-utils hardware`.",
             default=DEVICE, show_default=True),
     _option("--dtype", "dtype", Word(DTYPES), "Of the matrix products.", default="bf16",
             show_default=True),
@@ -56,7 +81,7 @@ _OPTIONS = [
     _option("--prices", "prices", click.Path(), "CSV with columns device, price and date."),
     _option("--power", "power", Ranged("plain"), "Watts of one device."),
     _option("--pue", "pue", Ranged("plain"), "The data centre's energy over its devices'."),
-    _option("--grid", "grid", None, "Place, or grams of CO2e per kWh (also low:middle:high)."),
+    _option("--grid", "grid", Listed(_codes), "Place, or g CO2e per kWh, also as a range."),
     _option("--unique-tokens", "unique_tokens", Number(), "Fresh tokens that exist."),
     _option("--largest", "largest", Number(), "Parameters of the largest model to deploy."),
     _option("--served-tokens", "served_tokens", Number(), "Tokens served in the model's life."),
@@ -64,7 +89,8 @@ _OPTIONS = [
     _option("--sequence", "context", Number(whole=True), "Tokens per sequence of --model."),
     _option("--attention", "attention", Word(ATTENTION), "How --model's attention is counted.",
             default="causal", show_default=True),
-    _option("--n", "n", Number(whole=True), "Draws.", default=2000, show_default=True),
+    _option("--n", "n", Number(whole=True, most=MOST_DRAWS), "Draws.", default=2000,
+            show_default=True),
     _option("--seed", "seed", Number(whole=True, zero=True), "Of the draws.", default=0,
             show_default=True),
 ]  # fmt: skip

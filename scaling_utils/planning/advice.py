@@ -7,6 +7,7 @@ import numpy as np
 from scaling_utils._remarks import Remark
 from scaling_utils.planning.defaults import MFU_SEEN
 from scaling_utils.planning.draws import Draws
+from scaling_utils.planning.families import RESAMPLED
 from scaling_utils.planning.repeats import HARMLESS, WORTHLESS
 
 FAR = 0.05  # decades; less than a tenth beyond the runs is no extrapolation worth a word
@@ -25,7 +26,7 @@ def remarks_of(
         said.append(
             Remark(
                 "no-layout",
-                f"no layout on {draws.machine.devices} devices was found to fit: "
+                f"no layout on {layout.devices} devices was found to fit: "
                 f"{layout.refused[0].sentence}; another batch_tokens or another number of devices "
                 "may divide better",
             )
@@ -41,7 +42,7 @@ def _law(draws: Draws, answers: dict, decades: dict) -> list[Remark]:
             Remark(
                 "law-without-interval",
                 f"the law {family.name} is taken as exact: ranges leave its own uncertainty out; "
-                "give the resamples of a fit, or several laws, to see it",
+                f"give the resamples of a fit, {RESAMPLED}, or several laws, to see it",
             )
         )
     if family.dropped:

@@ -8,8 +8,10 @@ from scaling_utils.laws import UnreachableLoss
 from scaling_utils.planning.draws import Draws
 from scaling_utils.planning.inputs import Question
 from scaling_utils.planning.ranges import Range
+from scaling_utils.planning.solve import loss_of
 
 CLOSE = 0.02  # two figures within this share of each other say the same: a rounding
+ENDLESS = 1e300  # tokens or parameters
 RATIOS = (1e-3, 1e7)  # tokens per parameter beyond which one of the two is in another unit
 LEAST_CHANCE = 0.1  # a deadline that fewer draws meet is refused
 
@@ -141,35 +143,41 @@ def _impossible(draws: Draws, levels: np.ndarray) -> None:
             f"{_main(question)}: serving {limits.served:g} tokens takes {work:.4g} FLOPs, all of "
             "the budget or more; give a larger budget, a smaller size or fewer served_tokens"
         )
-    floor, because = float(family.E[0]), f"the law {draws.family.name} has an irreducible loss E"
+    name, fresh = family.name, limits.unique
+    floor, because = family.E, f"the law {name} has an irreducible loss E"
     size = question.parameters or limits.largest
     if size is not None:
-        floor = float(family.loss(size, 1e300)[0])
+        floor = loss_of(family, size, ENDLESS, limits)
         because = f"{size:g} parameters leave E + A / N^alpha at any number of tokens"
-        if limits.unique is not None:
-            because += f", and {limits.unique:g} fresh tokens more at any number of passes"
     elif question.tokens is not None:
-        floor = float(family.loss(1e300, question.tokens)[0])
+        floor = family.loss(ENDLESS, question.tokens)
         because = f"{question.tokens:g} tokens leave E + B / D^beta at any size"
-    elif limits.unique is not None:
-        endless = limits.unique * (1 + family.R_D_star)
-        floor = float(family.loss(1e300, endless)[0])
-        because = f"{limits.unique:g} fresh tokens leave a data term at any number of passes"
-    raise UnreachableLoss(question.loss, floor, float("inf"), because)
+    elif fresh is not None:
+        usable = family.size_best_for(fresh) * (1 + family.R_N_star)
+        floor = family.loss(usable, fresh * (1 + family.R_D_star))
+        because = "the law of repeated data limits size and data"
+    if fresh is not None:
+        because += f", and of {fresh:g} fresh tokens any number of passes leaves a data term"
+    raise UnreachableLoss(question.loss, float(floor[0]), float("inf"), because)
 
 
 def _check_deadline(draws: Draws, found: dict[str, np.ndarray]) -> None:
     machine = draws.machine
+    tokens = np.nanmedian(found["batch_tokens"])
+    if machine.devices is not None and machine.devices > tokens:
+        raise ValueError(
+            f"devices = {machine.devices} are more than a step has tokens ({tokens:.3g}): give "
+            "fewer devices, or a larger batch_tokens"
+        )
     if machine.deadline is None or draws.question.budget == "deadline":
         return
     needed = found["device_hours"] / machine.deadline
-    batch = np.nanmedian(found["batch_tokens"])
     if machine.devices is None:
-        if np.nanmedian(needed) > batch:
-            hours = np.nanmedian(found["device_hours"]) / batch
+        if np.nanmedian(needed) > tokens:
+            hours = np.nanmedian(found["device_hours"]) / tokens
             raise ValueError(
                 f"deadline = {machine.deadline:g} hours takes {np.nanmedian(needed):.3g} devices, "
-                f"more than a step has tokens ({batch:.3g}): no number of devices meets it; "
+                f"more than a step has tokens ({tokens:.3g}): no number of devices meets it; "
                 f"{hours:.3g} hours is the least"
             )
         return

@@ -26,6 +26,10 @@ def conventions_of(draws: Draws, shape=None) -> dict[str, str]:
     }
     if shape is not None:
         found |= shape.conventions
+        found["memory"] = (
+            "of the worst stage, against the memory that the driver reports less a reserve; GiB "
+            "are 2^30 bytes; the layout says what is counted"
+        )
     if "power" in machine.ranges:
         power = machine.ranges["power"]
         found["power"] = f"of one device, without host and network: {power.source or 'given'}"

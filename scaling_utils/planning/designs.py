@@ -19,6 +19,7 @@ from scaling_utils.planning.families import Family, family_of
 from scaling_utils.units import TRAINING_FLOPS
 
 WANTED = ("size", "loss")
+FURTHER = 100.0  # times the largest run: where a plan lies that nobody named
 RESAMPLES = 400  # of a Fit that comes without
 _SIZES, _RATIOS = 28, 16
 _EXCHANGES = 10
@@ -31,7 +32,7 @@ class NextRuns:
     Attributes
     ----------
     N, D, C : array, shape (runs,)
-        Parameters, tokens and FLOPs of each, the most informative first.
+        Parameters, tokens and FLOPs of each, the one that tells most by itself first.
     wanted : str
         "size": the logarithm of the best size at ``target`` FLOPs; "loss": of the loss there.
     target, budget : float
@@ -69,7 +70,7 @@ def next_runs(
     fit,
     budget: float,
     *,
-    target: float,
+    target: float | None = None,
     wanted: str = "size",
     runs: int = 3,
     sizes=None,
@@ -84,8 +85,8 @@ def next_runs(
         Of a law of size and data. A Fit is resampled here, 400 times.
     budget : float
         FLOPs of all runs together.
-    target : float
-        FLOPs of the plan.
+    target : float, optional
+        FLOPs of the plan; left out, 100 times those of the largest run of the fit.
     wanted : {"size", "loss"}
         Whether the best size at ``target`` or the loss there is to be narrowed.
     runs : int
@@ -105,11 +106,12 @@ def next_runs(
     TypeError, ValueError
         If the budget does not pay for so many of the smallest runs, or an argument is out of range.
     """
-    budget, target = number("budget", budget, above=0), number("target", target, above=0)
+    budget = number("budget", budget, above=0)
     runs = whole("runs", runs)
     member("wanted", wanted, WANTED)
     resamples = fit if hasattr(fit, "columns") else _resampled(fit, seed)
     family = family_of(resamples)
+    target = FURTHER * family.seen.C[1] if target is None else number("target", target, above=0)
     noise = _noise(resamples.fit)
     N, D = _candidates(family, budget, sizes, ratios)
     C = TRAINING_FLOPS * N * D
@@ -121,6 +123,8 @@ def next_runs(
     goal = _goal(family, target, wanted)
     logs = np.log(family.loss(N[:, None], D[:, None]))  # (candidates, draws)
     chosen = _choose(logs, goal, noise, C, budget, runs)
+    alone = _gains(logs, goal, noise, [], np.array(chosen))
+    chosen = [chosen[i] for i in np.argsort(-alone, kind="stable")]
     drop = _gain(logs, goal, noise, chosen)
     spread = float(goal.var(ddof=1))
     return NextRuns(
@@ -182,7 +186,7 @@ def _gain(logs, goal, noise: float, chosen: list[int]) -> float:
 
 def _gains(logs, goal, noise: float, kept: list[int], tried: np.ndarray) -> np.ndarray:
     """Variance that the kept runs and each one of the tried take from the goal, (tried,)."""
-    rows = np.concatenate([np.tile(kept, (len(tried), 1)), tried[:, None]], axis=1).astype(int)
+    rows = np.column_stack([*([i] * len(tried) for i in kept), tried]).astype(int)
     draws = logs.shape[1]
     centred = logs - logs.mean(axis=1, keepdims=True)
     towards = centred @ (goal - goal.mean()) / (draws - 1)

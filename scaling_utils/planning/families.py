@@ -8,18 +8,21 @@ no E. Their optimum is a closed form, so that thousands of resamples are a few a
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
 from scaling_utils import laws
+from scaling_utils._lazy import DATA
 from scaling_utils.planning.seen import Seen, seen_by
 from scaling_utils.units import TRAINING_FLOPS
 
 CONSTANTS = ("E", "A", "B", "alpha", "beta")
+RESAMPLED = "besiroglu-resamples"
 WANTED = (
     "law must be the name of a law of size and data (chinchilla, besiroglu, muennighoff, "
-    "kaplan-joint, ...), a ParametricLaw, CoupledLaw, KaplanJoint or DataConstrainedLaw, a Fit of "
-    "one, or its Resamples"
+    f"kaplan-joint, {RESAMPLED}, ...), a ParametricLaw, CoupledLaw, KaplanJoint or "
+    "DataConstrainedLaw, a Fit of one, or its Resamples"
 )
 
 
@@ -134,8 +137,9 @@ def family_of(law) -> Family:
     Parameters
     ----------
     law : str, law, Fit or Resamples
-        A name is one of ``laws.PUBLISHED``. A Fit is its best law alone; its ``resample()`` has an
-        interval too.
+        A name is one of ``laws.PUBLISHED``, or "besiroglu-resamples": 400 resamples of the 240
+        runs that Besiroglu et al. (2024), https://arxiv.org/abs/2404.10102, read off Hoffmann's
+        Fig. 4. A Fit is its best law alone; its ``resample()`` has an interval too.
 
     Returns
     -------
@@ -148,6 +152,8 @@ def family_of(law) -> Family:
     """
     if isinstance(law, Family):
         return law
+    if law == RESAMPLED:
+        return _stored()
     if isinstance(law, str):
         found = laws.get(law)
         if not _lawlike(found):
@@ -207,4 +213,19 @@ def _resampled(resamples) -> Family:
         resampled=True,
         dropped=int((~lawful).sum()),
         source=f"{resamples.n} resamples ({resamples.kind}) of a fit of {len(fit.residuals)} rows",
+    )
+
+
+@cache
+def _stored() -> Family:
+    """The stored resamples, ``fit_parametric(N, D, loss).resample(n=400, seed=0)``."""
+    table = np.loadtxt(DATA / "besiroglu_resamples.csv", delimiter=",", skiprows=1).T
+    return Family(
+        RESAMPLED,
+        *table,
+        q=np.ones(table.shape[1]),
+        seen=seen_by("besiroglu"),
+        resampled=True,
+        source="400 resamples of the 240 runs of Besiroglu et al. (2024), arXiv:2404.10102, fitted "
+        "here with their loss, Huber at 1e-3",
     )

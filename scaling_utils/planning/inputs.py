@@ -85,7 +85,11 @@ def question_of(
         return Question(mode, size, seen, loss, rivals=given)
     if not given and clock:
         given = {"deadline": float(deadline) * devices}
-    if not given or BEST in (size, seen):
+    if given and BEST in (size, seen):
+        raise ValueError(
+            f"{next(iter(given))} gives the best size and tokens by itself: leave {BEST!r} out"
+        )
+    if not given:
         raise ValueError(_missing(size, seen, given, devices, deadline))
     (name, amount), *others = given.items()
     mode = "size" if size else "tokens" if seen else "free"
@@ -127,7 +131,8 @@ def _amount(name: str, value) -> float:
 
 def _missing(size, seen, given, devices, deadline) -> str:
     have = {"parameters": size, "tokens": seen, "devices": devices, "deadline": deadline, **given}
-    named = ", ".join(name for name, x in have.items() if x is not None) or "nothing"
+    names = [name for name, x in have.items() if x is not None] or ["nothing"]
+    verb = "does" if len(names) == 1 else "do"
     lacks = "a budget, a loss, or parameters and tokens"
     if size is not None:
         lacks = f"tokens ({BEST!r} for those that the law finds best), a budget, or a loss"
@@ -137,6 +142,5 @@ def _missing(size, seen, given, devices, deadline) -> str:
         lacks = "devices, which with a deadline make a budget"
     elif devices is not None:
         lacks = "deadline, which with devices makes a budget, or another budget"
-    return (
-        f"{named} alone does not determine a plan; missing: {lacks}. Sufficient are: {SUFFICIENT}"
-    )
+    asked = f"{' and '.join(names)} alone {verb} not determine a plan"
+    return f"{asked}; missing: {lacks}. Sufficient are: {SUFFICIENT}"

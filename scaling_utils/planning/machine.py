@@ -77,7 +77,8 @@ def machine_of(
     if rated is not None:
         ranges["power"] = rated
     if isinstance(price, str | PathLike):
-        price, price_date = prices.read(price, chip, price_date)
+        price, price_date, theirs = prices.read(price, chip, price_date)
+        currency = theirs or currency
     if price is not None:
         ranges["price"] = as_range("price", price, f"{currency} per device-hour")
         if not price_date:

@@ -20,6 +20,7 @@ from scaling_utils.planning.ranges import Range, as_range
 from scaling_utils.planning.solve import Limits
 
 LEAST_DRAWS = 100  # for a 10 % quantile
+MOST_DRAWS = 1_000_000
 SHARED = 2000  # draws of each sample for the shares; there are two more samples than inputs
 SHARED_REPEATED = 400  # the same where each draw is a search along a budget
 
@@ -88,7 +89,7 @@ def plan(
     price_date : str, optional
         When the price was read. Of a table, only the rows of that day count.
     currency : str
-        Of ``money`` and ``price``; printed, never converted.
+        Of ``money`` and ``price``; printed, never converted. A table's own goes first.
     power : ranged, optional
         Watts of one device. Left out: shares of its rated power.
     pue : ranged, optional
@@ -122,6 +123,7 @@ def plan(
         for what cannot be done. The message names them, and what would help.
     """
     n, seed = whole("n", n, at_least=LEAST_DRAWS), whole("seed", seed, at_least=0)
+    number("n", n, at_most=MOST_DRAWS)
     machine = machine_of(
         device,
         dtype,
@@ -175,11 +177,11 @@ def plan(
     plans = {}
     for name, family in zip(names, families, strict=True):
         draws = Draws(question, machine, limits, family, batch, rule)
-        plans[name] = _one(name, draws, shape, n, seed)
+        plans[name] = _one(name, draws, shape, n, seed, search=not plans)
     return _joined(plans) if many and len(plans) > 1 else next(iter(plans.values()))
 
 
-def _one(name: str, draws: Draws, shape, n: int, seed: int) -> Plan:
+def _one(name: str, draws: Draws, shape, n: int, seed: int, search: bool) -> Plan:
     """Return the plan by one law."""
     inputs = draws.inputs
     rng = np.random.default_rng(seed)
@@ -193,8 +195,8 @@ def _one(name: str, draws: Draws, shape, n: int, seed: int) -> Plan:
     decades = draws.family.seen.decades(*middle)
     most = SHARED if draws.limits.unique is None else SHARED_REPEATED
     layout = None
-    if shape is not None and draws.machine.devices is not None:
-        layout = shape.layout(draws.machine, answers["batch_tokens"].middle, draws.rule is not None)
+    if shape is not None and search:
+        layout = shape.layout(draws.machine, answers, draws.rule is not None)
     return Plan(
         answers=answers,
         shares=shares.first_order(draws, inputs, min(n, most), seed),

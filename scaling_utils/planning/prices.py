@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +12,18 @@ from scaling_utils._check import number
 from scaling_utils.hardware import Device, get
 from scaling_utils.planning.ranges import LEVELS, Range
 
-COLUMNS = ("gpu", "n_gpu", "usd_per_hour", "retrieved_on")
+COLUMNS = ("device", "price", "date")
 
 
-def read(path, device: Device, date: str | None = None) -> tuple[Range, str]:
+def read(path, device: Device, date: str | None = None) -> tuple[Range, str, str]:
     """Return the price of a device-hour, 10, 50 and 90 % of a table's rows, and their dates.
 
     Parameters
     ----------
     path : str or path
-        A CSV with the columns ``gpu`` (a name that ``hardware.get`` knows), ``n_gpu``,
-        ``usd_per_hour`` (of all of them together) and ``retrieved_on``, a day such as
-        2026-11-01. Others, such as provider, region or term, are for you.
+        A CSV with the columns ``device`` (a name that ``hardware.get`` knows), ``price`` (of one
+        device and hour) and ``date`` (the day on which it was read, such as 2026-11-01). A column
+        ``currency`` says which; others, such as provider, region or term, are for you.
     device : Device
         Whose rows count.
     date : str, optional
@@ -30,13 +31,15 @@ def read(path, device: Device, date: str | None = None) -> tuple[Range, str]:
 
     Returns
     -------
-    tuple of Range and str
-        The price, and the day, or the first and the last day, on which it was read.
+    tuple of Range, str and str
+        The price; the day, or the first and the last day, on which it was read; and the currency,
+        empty where the table has none.
 
     Raises
     ------
     ValueError
-        If a column or a date is missing, a price is not above 0, or no row is of the device.
+        If a column or a day is missing, a price is not above 0, no row is of the device, or its
+        rows are in several currencies.
     OSError
         If the file cannot be read.
     """
@@ -48,35 +51,47 @@ def read(path, device: Device, date: str | None = None) -> tuple[Range, str]:
             f"price: {path} must have rows with the columns {', '.join(COLUMNS)}; "
             f"missing: {', '.join(missing)}"
         )
-    undated = [i for i, row in enumerate(rows, 2) if not (row["retrieved_on"] or "").strip()]
-    if undated:
-        raise ValueError(
-            f"price: retrieved_on must be a day in every row of {path}, none in line {undated[0]}"
-        )
-    fitting = [row for row in rows if _is(row["gpu"], device)]
-    fitting = [row for row in fitting if date is None or row["retrieved_on"] == str(date)]
-    if not fitting:
-        known = ", ".join(sorted({row["gpu"] for row in rows}))
+    each = [(line, row) for line, row in enumerate(rows, 2) if _is(row["device"], device)]
+    days = [_day(path, line, row) for line, row in each]
+    kept = [row for (_, row), day in zip(each, days, strict=True) if date is None or str(date) == day]
+    if not kept:
+        known = ", ".join(sorted({row["device"] or "" for row in rows}))
         when = "" if date is None else f" on {date}"
         raise ValueError(f"price: {path} has no row of {device.name}{when}; its devices: {known}")
-    each = [_number("usd_per_hour", row) / _number("n_gpu", row) for row in fitting]
-    days = sorted({row["retrieved_on"] for row in fitting})
+    currencies = {(row.get("currency") or "").strip() for row in kept}
+    if len(currencies) > 1:
+        raise ValueError(
+            f"price: {path} has {device.name} in {', '.join(sorted(currencies))}: keep one currency"
+        )
+    prices = [_price(row) for row in kept]
+    days = sorted({row["date"].strip() for row in kept})
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    quantiles = map(float, np.quantile(each, LEVELS))
-    source = f"{len(each)} rows of {Path(path).name}, read {when}"
-    return Range(*quantiles, "USD per device-hour", source), when
+    source = f"{len(prices)} rows of {Path(path).name}, read {when}"
+    quantiles = map(float, np.quantile(prices, LEVELS))
+    return Range(*quantiles, "", source), when, currencies.pop()
 
 
-def _is(name: str, device: Device) -> bool:
+def _is(name: str | None, device: Device) -> bool:
     try:
-        return get(name.strip()).name == device.name
+        return get((name or "").strip()).name == device.name
     except ValueError:
         return False
 
 
-def _number(column: str, row: dict[str, str]) -> float:
+def _day(path, line: int, row: dict[str, str]) -> str:
+    text = (row["date"] or "").strip()
     try:
-        value = float(row[column])
+        datetime.date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(
+            f"price: date must be a day such as 2026-11-01, got {text!r} in line {line} of {path}"
+        ) from None
+    return text
+
+
+def _price(row: dict[str, str]) -> float:
+    try:
+        value = float(row["price"])
     except (TypeError, ValueError):
-        raise ValueError(f"price: {column} must be a number, got {row[column]!r}") from None
-    return number(f"price: {column}", value, above=0)
+        raise ValueError(f"price must be a number, got {row['price']!r}") from None
+    return number("price", value, above=0)

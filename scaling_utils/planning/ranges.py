@@ -125,7 +125,9 @@ def as_range(name: str, value, unit: str, *, above: float = 0.0, at_most: float 
     elif isinstance(value, (tuple, list)) and len(value) in (2, 3):
         ends = [number(name, x) for x in value]
         if min(ends) <= above:
-            raise ValueError(f"{name} must be above {above:g} {unit}, got {min(ends):g}".strip())
+            raise ValueError(
+                f"{name} must be above {above:g} {unit}".rstrip() + f", got {min(ends):g}"
+            )
         if len(ends) == 2:
             ends.insert(1, above + float(np.sqrt((ends[0] - above) * (ends[1] - above))))
         try:

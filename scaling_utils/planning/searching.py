@@ -102,8 +102,19 @@ class _Task:
     node: int
 
 
+def _stages(a: Architecture, part) -> np.ndarray:
+    """Return the stages that can need most: the first, which holds most micro-batches, the second,
+    which may have a layer more, the first with nothing but experts, and the last.
+    """
+    last = part.pipeline - 1
+    size = -(-a.shape.n_layer // (part.pipeline * part.interleave))
+    sparse = -(-(a.dense_layers + 1) // size) if a.dense_layers else np.ones_like(last)
+    found = (np.zeros_like(last), np.ones_like(last), sparse, last)
+    return np.stack([np.minimum(stage, last) for stage in found])
+
+
 def _peaks(task: _Task, left: Candidates, recompute: str):
-    """Highest bytes of each layout, and at which instant: of first, second and last stage."""
+    """Highest bytes of each layout, and at which instant."""
     style = replace(task.style, recompute=recompute, layers_per_stage=None)
     peak, instant = np.zeros(len(left)), np.empty(len(left), dtype=object)
     many = left.columns.micro_batches > 1  # only then are there gradients of earlier ones
@@ -111,8 +122,7 @@ def _peaks(task: _Task, left: Candidates, recompute: str):
         if not chosen.any():
             continue
         part = left.take(chosen).columns
-        last = part.pipeline - 1
-        stages = np.stack([np.zeros_like(last), np.minimum(1, last), last])
+        stages = _stages(task.a, part)
         found = stage_ledger(task.a, style, part, stages, task.length)
         highest, name = np.atleast_2d(found.peak), np.atleast_2d(found.peak_instant)
         worst = highest.argmax(axis=0)
@@ -261,6 +271,7 @@ def search(
     tokens = number("global_batch_tokens", global_batch_tokens, at_least=length)
     if style is not None and not isinstance(style, Layout):
         raise TypeError(f"style must be a Layout, got {style!r}")
+    card.peak(dtype)  # a format without a rate is refused before anything is searched
     number("kernels", kernels, above=0, at_most=1)
     number("between", between, above=0)
     common = replace(style or Layout(sequence_parallel=True), layers_per_stage=None)

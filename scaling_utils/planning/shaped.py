@@ -73,10 +73,12 @@ class Shaped:
             )
         ]
 
-    def layout(self, machine, batch_tokens: float, assumed: bool):
+    def layout(self, machine, answers: dict, assumed: bool):
         """Return a search of layouts on the machine's devices.
 
-        A batch that was assumed is rounded to a power of two of sequences, which can be shared out.
+        Where only a deadline was given, it is on the next power of two of the devices that it
+        takes; where neither was, on the fewest devices that hold the model. A batch that was
+        assumed is rounded to a power of two of sequences, which can be shared out.
 
         Raises
         ------
@@ -85,24 +87,27 @@ class Shaped:
         """
         from scaling_utils.planning.searching import search
 
-        sequences = max(1, batch_tokens / self.context)
+        devices = machine.devices
+        if devices is None and "devices" in answers:
+            devices = 2 ** math.ceil(math.log2(answers["devices"].middle))
+        sequences = max(1, answers["batch_tokens"].middle / self.context)
         if assumed:
             sequences = 2 ** round(math.log2(sequences))
         found = search(
             self.architecture,
-            machine.devices,
+            devices,
             machine.device,
             context=self.context,
             global_batch_tokens=sequences * self.context,
             dtype=machine.dtype,
         )
         fewest = found.smallest_devices
-        if not found.best and (fewest is None or machine.devices < fewest):
+        if not found.best and (fewest is None or devices < fewest):
             least = f"{fewest} devices are the fewest" if fewest else "no number of devices does"
             first = f"; {found.refused[0].sentence}" if found.refused else ""
             raise ValueError(
-                f"devices = {machine.devices} of {machine.device.name} cannot hold {self.name} in "
-                f"any layout: {least}{first}"
+                f"devices = {devices} of {machine.device.name} cannot hold {self.name} in any "
+                f"layout: {least}{first}"
             )
         return found
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from textwrap import fill, wrap
 
+from scaling_utils.units import GIB
+
 NAMES = {
     "parameters": "parameters",
     "tokens": "tokens",
@@ -37,7 +39,7 @@ def text_of(plan) -> str:
                 parts.append(f"  {NAMES[name]:<22}{low} to {high}")
     parts += ["", _beyond(plan.extrapolation)]
     if plan.layout is not None:
-        parts += ["", str(plan.layout)]
+        parts += ["", *_layouts(plan.layout)]
     if plan.remarks:
         parts += ["", "Remarks:"]
         parts += [
@@ -58,6 +60,8 @@ def _answers(plan) -> list[str]:
         unit, scale = answer.unit, 1.0
         if name == "hours" and (answer.middle or 0) > 48:
             unit, scale = "days on the clock", 24.0
+        if name == "cost":
+            unit = f"{unit}, prices of {plan.inputs['price'].get('date', 'no known date')}"
         cells = [number(q, scale) for q in (answer.low, answer.middle, answer.high)]
         if answer.fixed:
             cells = ["", cells[1], ""]
@@ -65,6 +69,19 @@ def _answers(plan) -> list[str]:
         largest = sorted(plan.shares.get(name, {}).items(), key=lambda item: -item[1])[:2]
         words = ", ".join(f"{which} {share:.0%}" for which, share in largest if share >= 0.05)
         lines.append(f"{line}  [{words}]" if words else line.rstrip())
+    return lines
+
+
+def _layouts(search) -> list[str]:
+    lines = [
+        f"Layouts on {search.devices} devices (the fewest that hold it: {search.smallest_devices}):"
+    ]
+    for found in search.best:
+        peak = f"{found.peak / GIB:.1f} GiB at {found.peak_instant!r}"
+        line = f"{found.layout}: {peak}, and the reserve"
+        lines.append(fill(line, WIDTH, initial_indent="  ", subsequent_indent="    "))
+    if not search.best:
+        lines.append(f"  none was found to fit: {search.refused[0].sentence}")
     return lines
 
 
