@@ -97,7 +97,9 @@ def test_losses_that_see_no_end_of_the_curve_are_said_not_to_determine_it():
 def test_a_wrong_row_is_named():
     y = CURVE.at(LOSS).copy()
     y[5] -= 0.3
-    assert fit_accuracy(LOSS, y, delta=1e-3).report.far == (5,)
+    report = fit_accuracy(LOSS, y, delta=1e-3).report
+    assert (report.far, report.scale) == ((5,), "value")
+    assert report.residual_max == pytest.approx(0.3, abs=1e-3)
 
 
 # ---- two steps ----------------------------------------------------------------------------

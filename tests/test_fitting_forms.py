@@ -94,18 +94,40 @@ def test_a_form_that_cannot_be_fitted_is_named_and_few_held_out_rows_are_said():
     assert any(words.startswith("2 held-out rows") for words in said)
 
 
+def test_the_gap_holds_the_uncertainty_of_the_fits():
+    """With one held-out row nothing else varies, and of two forms the looser one decides."""
+    loss = noisy(EQUAL)
+    held = np.arange(N.size) == (N * D).argmax()
+    names = ("additive, alpha = beta", "power law in C")
+    forms = {name: FORMS[name] for name in names}
+    found = compare_forms(N, D, loss, hold_out=held, forms=forms, n=200)
+    spread = {}
+    for name in names:
+        refits = found.fits[name].resample(n=200, check=0)
+        values = refits.values(lambda law, at=FORMS[name].at: at(law, N[held], D[held]))[:, 0]
+        spread[name] = np.ptp(np.quantile(np.abs(values / loss[held] - 1), [0.025, 0.975]))
+    assert spread["power law in C"] > 5 * spread["additive, alpha = beta"]
+    low, high = found.gaps["power law in C"]
+    assert high - low == pytest.approx(spread["power law in C"], rel=0.25)
+
+
 def test_whole_groups_widen_the_gap():
     """Runs of one size share an error: drawn one by one they count as more evidence than they
     are."""
     rng = np.random.default_rng(4)
     shared = np.repeat(0.01 * rng.normal(size=7)[None], 7, axis=0).ravel()
     loss = EQUAL.loss(N, D) * np.exp(shared)
-    held = np.unique(D)[-2] <= D
-    rows = compare_forms(N, D, loss, hold_out=held, forms=SIMPLE, n=100)
-    groups = compare_forms(N, D, loss, hold_out=held, forms=SIMPLE, n=100, by=N)
-    name = "no change"
-    width = [high - low for low, high in (rows.gaps[name], groups.gaps[name])]
-    assert width[1] > 1.2 * width[0]
+    only = {"one": FORMS["additive, alpha = beta"]}
+    latest = np.unique(D)[-2] <= D
+    largest = np.arange(N.size) == (N * D).argmax()
+    for held in (latest, largest):  # of many rows, and of one, where the kept rows alone vary
+        widths = []
+        for by in (None, N):
+            low, high = compare_forms(N, D, loss, hold_out=held, forms=only, n=100, by=by).gaps[
+                "no change"
+            ]
+            widths.append(high - low)
+        assert widths[1] > 1.2 * widths[0]
 
 
 def test_what_is_refused():

@@ -70,6 +70,16 @@ def test_replicates_hold_what_a_seed_changes_and_nothing_else():
     assert widths[2] == pytest.approx(np.log(mean.high / mean.low), rel=1e-9)
 
 
+def test_the_spread_of_three_replicates_is_their_standard_deviation():
+    """Pooled over groups of three, with two degrees of freedom each; single rows give none."""
+    x = np.append(np.repeat(np.geomspace(1e3, 1e6, 8), 3), np.geomspace(2e3, 2e6, 6))
+    y = 30 * x**-0.3 * np.exp(0.05 * np.random.default_rng(0).normal(size=x.size))
+    found = noise_of(fit_power_law(x, y, offset=False), "replicates")
+    groups = np.log(y[:24] * x[:24] ** 0.3).reshape(8, 3)
+    assert found.sd == pytest.approx(np.sqrt(groups.var(axis=1, ddof=1).mean()), rel=1e-9)
+    assert (found.degrees_of_freedom, found.pool.size) == (16, 24)
+
+
 @pytest.mark.slow
 def test_new_runs_fall_inside_as_often_as_promised():
     inside = []
@@ -105,8 +115,8 @@ def test_a_chain_carries_the_noise_of_both_steps():
     """To first order the variance of a new run adds S'(L)^2 L^2 s1^2 + s2^2 to the curve's."""
     rng = np.random.default_rng(0)
     N, D = np.exp(rng.uniform(np.log([[1e8], [2e9]]), np.log([[2e9], [2e11]]), (2, 400)))
-    loss = LAW.loss(N, D) * np.exp(0.01 * rng.normal(size=400))
-    accuracy = 0.9 - 0.3 * (loss - 0.9) + 0.01 * rng.normal(size=400)
+    loss = LAW.loss(N, D) * np.exp(0.03 * rng.normal(size=400))
+    accuracy = 0.9 - 0.3 * (loss - 0.9) + 0.005 * rng.normal(size=400)
     steps = Chain(fit_parametric(N, D, loss, np.inf), fit_accuracy(loss, accuracy))
     found = steps.resample(n=60)
     at = (5e8, 2e10)

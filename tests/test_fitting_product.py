@@ -66,6 +66,16 @@ def test_a_huber_loss_shrugs_off_a_wrong_row_and_the_report_names_it():
     assert fit_product({"N": N, "D": D}, y).report.far == (3,)
 
 
+def test_wrong_rows_that_pull_the_plane_to_themselves_are_all_named():
+    largest = np.argsort(N)[-5:]
+    y = RATE.copy()
+    y[largest] *= 2
+    fit = fit_product({"N": N, "D": D}, y)
+    assert fit.exponents["N"] > -0.6  # pulled
+    assert fit.report.far == tuple(sorted(largest.tolist()))
+    assert fit.report.without_far.exponents == pytest.approx({"N": -0.713, "D": 0.307})
+
+
 def test_the_spread_of_resamples_is_the_sandwich_of_least_squares():
     """(X'X)^-1 X' diag(r^2) X (X'X)^-1: Davison and Hinkley (1997), Sec. 6.2.4."""
     y = noisy()

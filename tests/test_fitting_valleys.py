@@ -7,6 +7,7 @@ import pytest
 import tables
 
 from scaling_utils.fitting import FitError, FitWarning, fit_isoflop, fit_valleys
+from scaling_utils.fitting._cubic import at_bottom
 from scaling_utils.laws import BESIROGLU, ParametricLaw
 
 EQUAL = ParametricLaw(E=1.7, A=400.0, B=400.0, alpha=0.3, beta=0.3)
@@ -126,6 +127,17 @@ def test_a_cubic_valley_has_its_bottom_where_its_slope_is_zero():
     assert fit.loss == pytest.approx(2.0)
     assert fit.exponent == pytest.approx(0.5)
     assert np.abs(fit.residuals).max() < 1e-12
+
+
+def test_the_parabola_that_meets_a_cubic_at_its_bottom():
+    """loss = 2 + .3 (t - 1)^2 + .2 (t - 1)^3 is lowest at t = 1 and bends by .3 there."""
+    t = np.array([0.0, 0.5, 1.0, 1.5, 2.5])
+    loss = 0.2 * (t - 1) ** 3 + 0.3 * (t - 1) ** 2 + 2
+    bend, slope, level = at_bottom(t, loss, np.ones(5), 1.0, 2.0)
+    away = 1.0 - t.mean()
+    assert bend == pytest.approx(0.3)
+    assert 2 * bend * away + slope == pytest.approx(0.0)
+    assert bend * away**2 + slope * away + level == pytest.approx(2.0)
 
 
 def test_a_cubic_leans_with_the_valley_and_a_parabola_misses_its_bottom():

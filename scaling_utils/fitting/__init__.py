@@ -31,6 +31,7 @@ __getattr__, __dir__, __all__ = attach(
         "power": ("fit_power_law",),
         "prediction": ("Noise", "Prediction", "noise_of", "prediction_interval"),
         "product": ("Product", "fit_product"),
+        "profiles": ("Profile", "profile"),
         "quantile": ("fit_quantile",),
         "repetition": ("fit_repetition",),
         "report": ("Report",),
