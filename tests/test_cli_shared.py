@@ -309,6 +309,17 @@ def test_a_terminal_has_headings_and_no_colour_where_none_is_wanted(monkeypatch)
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", render([NUMBERS], Terminal()))
 
 
+@pytest.mark.parametrize("width", [56, 60, 80])
+def test_a_terminal_shows_the_same_table_as_a_file(monkeypatch, width):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    shown = render([NUMBERS], Terminal(), width)
+    assert re.sub(r"\x1b\[[0-9;]*m", "", shown).replace(" ", "") == render(
+        [NUMBERS], io.StringIO(), width
+    ).replace(" ", "")
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines()
+    assert max(map(len, lines)) <= width
+
+
 def test_a_sentence_is_folded_between_words():
     shown = render(["  of 85,520,809,984 bytes in all"], io.StringIO(), 20)
     assert shown == "  of 85,520,809,984\n    bytes in all"

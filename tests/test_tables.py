@@ -306,6 +306,18 @@ def test_units_in_a_header(header, factor):
     np.testing.assert_allclose(runs["D"], [1e12, 5e11])
 
 
+def test_losses_in_bits_and_as_perplexities():
+    columns = {"N": N[:2], "D": D[:2], "loss": [4.0, 8.0]}
+    bits = tables.read(columns, units=tables.said_units(loss="bits"))
+    np.testing.assert_allclose(bits["loss"], np.log(2) * np.array([4, 8]))
+    perplexities = tables.read(columns, units=tables.said_units(loss="perplexity"))
+    np.testing.assert_allclose(perplexities["loss"], np.log([4, 8]))
+    with pytest.raises(TableError, match="is it a perplexity"):
+        tables.read({**columns, "loss": [40.0, 80.0]})
+    with pytest.raises(ValueError, match=r"one of nats, bits, perplexity, got 'dits'"):
+        tables.said_units(loss="dits")
+
+
 def test_a_logarithm_is_refused():
     with pytest.raises(TableError, match="is a logarithm; give the number itself"):
         tables.read({"params (log10)": [7, 8], "D": D[:2], "loss": LOSS[:2]})
@@ -334,7 +346,7 @@ def test_conditions(tmp_path):
     marked = tables.read(path, where=where[:1], mark=mark)
     assert marked.marked.tolist() == [False, False, True]
     with pytest.raises(
-        TableError, match=r"no run is left \(1 with set=c4 not met, 3 with loss>100"
+        TableError, match=r"runs.csv: no run is left \(1 with set=c4 not met, 3 with loss>100"
     ):
         tables.read(path, where=[where[0], tables.parse_condition("loss>100")])
     with pytest.raises(TableError, match="--where names column sett"):
@@ -455,6 +467,13 @@ def test_hostile_input_ends_in_one_line(tmp_path, content, message):
     assert str(error.value).startswith(str(path))
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 1000
+
+
+def test_names_cannot_speak_to_the_terminal(tmp_path):
+    path = written(tmp_path, 'N,D,"lo\x1b[2J\nss"\n2e7,1e8,5\n')
+    with pytest.raises(TableError) as error:
+        tables.read(path)
+    assert str(error.value).isprintable()
 
 
 def test_a_line_that_never_ends(tmp_path, monkeypatch):

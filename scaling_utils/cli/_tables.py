@@ -141,21 +141,22 @@ def _records(table: Table, width: int) -> str:
 
 
 def _drawn(table: Table, widths: list[int], styled: bool) -> str:
-    from rich import box
     from rich.console import Console
     from rich.table import Table as Drawn
     from rich.text import Text
 
     headed = any(table.columns)
     drawn = Drawn(
-        box=box.SIMPLE_HEAD if styled and headed else None,
+        box=None,
         show_header=headed,
         show_edge=False,
         pad_edge=False,
-        padding=(0, GAP, 0, 0),
+        padding=0,
         header_style="bold",
     )
     for place, heading in enumerate(table.columns):
+        if place:  # a column of blanks, because versions of rich place paddings differently
+            drawn.add_column(width=GAP)
         cells = [row[place] for row in table.rows]
         folds = place in table.prose
         drawn.add_column(
@@ -166,7 +167,8 @@ def _drawn(table: Table, widths: list[int], styled: bool) -> str:
             width=widths[place],
         )
     for row in table.rows:
-        drawn.add_row(*map(Text, row))
+        first, *others = map(Text, row)
+        drawn.add_row(first, *(cell for other in others for cell in ("", other)))
     buffer = io.StringIO()
     console = Console(
         file=buffer, width=ENDLESS, force_terminal=styled, force_jupyter=False, highlight=False

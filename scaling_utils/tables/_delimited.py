@@ -9,7 +9,7 @@ from itertools import chain, islice
 from operator import itemgetter
 
 from scaling_utils.tables._numbers import is_missing, number_of
-from scaling_utils.tables._source import SAMPLE, Source, chunks_of
+from scaling_utils.tables._source import SAMPLE, Source, chunks_of, plain_name
 from scaling_utils.tables.errors import TableError
 
 SEPARATORS = {"\t": "tabs", ";": ";", "|": "|", ",": ",", " ": "white space"}
@@ -51,7 +51,7 @@ def read_delimited(
     if len(mark) != 1:
         raise TableError(f"{name}: --separator must be one sign, or tab, got {separator!r}")
     rows = _rows(name, feed, _Counted(first, numbers, feed), mark)
-    header = [cell.strip() for cell in next(rows)[1]]
+    header = [plain_name(cell) for cell in next(rows)[1]]
     if names is None and all(_numeric(cell) for cell in header):
         above = _split(feed.comment, mark) if feed.comment else []
         if len(above) != len(header):

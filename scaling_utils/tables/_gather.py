@@ -23,6 +23,7 @@ MOST_NOTICED = 200_000  # names of runs beyond which nobody looks for repeats
 class Gathered:
     """The columns that were read, and what was counted on the way."""
 
+    name: str
     columns: dict[str, np.ndarray]
     lines: np.ndarray
     left_out: dict[str, int]
@@ -44,7 +45,7 @@ class Gathered:
                 _count(self.left_out, f"{condition} not met", int((kept & ~met).sum()))
                 kept &= met
         if not kept.any():
-            raise TableError(f"no run is left ({counted(self.left_out)})")
+            raise TableError(f"{self.name}: no run is left ({counted(self.left_out)})")
         if not kept.all():
             self.columns = {name: values[kept] for name, values in self.columns.items()}
             self.lines = self.lines[kept]
@@ -144,6 +145,7 @@ def gather(
         if role.name not in {*required, *MAY_BE_ZERO} and np.isnan(out[role.name]).any():
             del out[role.name]
     return Gathered(
+        name=table.name,
         columns=out,
         lines=whole["lines"],
         left_out=left_out,

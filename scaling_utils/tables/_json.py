@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
 
-from scaling_utils.tables._source import SAMPLE, Source, chunks_of
+from scaling_utils.tables._source import SAMPLE, Source, chunks_of, plain_name
 from scaling_utils.tables.errors import TableError
 
 DEEPEST = 16  # levels of nesting that names reach into
@@ -37,7 +37,7 @@ def read_json(name: str, blocks: Iterator[str]) -> Source:
                 raise TableError(f"{name}: holds no runs")
     rows = chain([(line, value)], [] if rest is None else [rest], values)
     if isinstance(value, list):  # rows of cells, the first of them the header
-        header = [str(cell) for cell in value]
+        header = [plain_name(cell) for cell in value]
         next(rows)
         return _of_lists(name, header, rows)
     return of_objects(name, _objects(name, rows))
@@ -56,7 +56,7 @@ def of_objects(name: str, rows: Iterator[tuple[int, Mapping]], by_line: bool = F
     rest = chain(sample, rows)
     return Source(
         name,
-        list(paths),
+        list(map(plain_name, paths)),
         [[dig(row, path) for path in known] for _, row in sample],
         lambda places: chunks_of(
             rest, lambda row: tuple(dig(row, known[place]) for place in places)

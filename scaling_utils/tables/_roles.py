@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from scaling_utils.tables._names import KNOWN, Guess, guesses, unit_in
 from scaling_utils.tables._numbers import number_of
 from scaling_utils.tables.errors import TableError
-from scaling_utils.tables.units import unit_of
+from scaling_utils.tables.units import PERPLEXITY, unit_of
 
 SIZES = ("N", "D", "C")
 _UNIT_WORDS = {1e3: "thousands", 1e6: "millions", 1e9: "billions", 1e12: "trillions"}
@@ -133,6 +133,8 @@ class Columns:
         return found
 
     def _with_unit(self, role: Role, unit: str = "") -> Role:
+        if self._units.get(role.name) == PERPLEXITY:
+            return replace(role, perplexity=True, said=True)
         if role.name in self._units:
             return replace(role, factor=role.factor * self._units[role.name], said=True)
         words = unit or (unit_in(role.column) if len(role.places) == 1 else "")

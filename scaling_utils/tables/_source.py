@@ -51,6 +51,11 @@ class Source:
         return f"{self.name}, row {number}" + (f" (line {line})" if self.by_line else "")
 
 
+def plain_name(name: str) -> str:
+    """Return a column's name on one line, without signs that a terminal would obey."""
+    return "".join(c if c.isprintable() else " " for c in " ".join(str(name).split())).strip()
+
+
 def chunks_of(rows: Iterator[tuple[int, object]], pick: Callable) -> Iterator[Chunk]:
     """Yield rows of the form (line, row) in chunks of columns; ``pick`` takes the cells wanted."""
     first = 1

@@ -59,9 +59,9 @@ def read(
     sizes : (str, str), optional
         Which two of N, D and C to use; by default the first two, in this order, that are there.
     units : mapping of str to float, optional
-        How much one unit of a column is, such as ``{"N": 1e6}`` for millions. A column that is
-        named here is taken at its word; numbers of the others that cannot be meant as they stand
-        are asked about.
+        How much one unit of a column is, such as ``{"N": 1e6}`` for millions; for loss also
+        "perplexity". A column that is named here is taken at its word; numbers of the others that
+        cannot be meant as they stand are asked about.
     roles : sequence of str, optional
         What to read in place of loss and two sizes: ``("C", "N", "loss")``, or any column.
     optional : sequence of str

@@ -18,7 +18,8 @@ from scaling_utils.units import PF_DAY
 
 COUNTS = {"1": 1.0, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 WORK = {"1": 1.0, "PF-days": PF_DAY, "1e18": 1e18, "1e21": 1e21}
-LOSSES = {"nats": 1.0, "bits": math.log(2), "perplexity": 1.0}
+PERPLEXITY = "perplexity"
+LOSSES = {"nats": 1.0, "bits": math.log(2)}
 CHOICES = {"N": COUNTS, "D": COUNTS, "C": WORK, "loss": LOSSES}
 
 # A study whose largest run lies below these is a rare one, and can say its unit.
@@ -39,7 +40,7 @@ _WORK_WORDS = {"pf day": PF_DAY, "pfs day": PF_DAY, "pflop s day": PF_DAY, "pflo
 _POWER = re.compile(r"(?:[x×*]\s*)?(?:1e|10\s*(?:\^|\*\*)\s*\{?)(\d+)\}?\s*\w*", re.IGNORECASE)
 
 
-def said_units(**units: str | float | None) -> dict[str, float]:
+def said_units(**units: str | float | None) -> dict[str, float | str]:
     """Return how much one unit of each column is, for those whose unit was given.
 
     Parameters
@@ -51,7 +52,7 @@ def said_units(**units: str | float | None) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        By column.
+        By column; "perplexity" as it is, which is no unit but needs a logarithm.
 
     Raises
     ------
@@ -60,11 +61,14 @@ def said_units(**units: str | float | None) -> dict[str, float]:
     """
     said = {}
     for role, unit in units.items():
-        if unit is not None:
+        if role == "loss" and unit == PERPLEXITY:
+            said[role] = unit
+        elif unit is not None:
             said[role] = unit_of(role, unit)
             if said[role] is None:
                 raise ValueError(
-                    f"the unit of {role} must be one of {', '.join(CHOICES[role])}, got {unit!r}"
+                    f"the unit of {role} must be one of {', '.join(CHOICES[role])}"
+                    f"{', perplexity' if role == 'loss' else ''}, got {unit!r}"
                 )
     return said
 
