@@ -77,7 +77,10 @@ def test_list_names_every_model(capsys):
         ("gpt2-small --n-layer 3", "not both"),
         ("gpt2-small --untied", "not both"),
         ("gpt2-small --sequence 2000", "--sequence must be at most 1024 with learned positions"),
-        ("--n-layer 2 --d-model 8 --n-head 3 --vocab 9 --context 4", "--d-model must be a multiple of --n-head"),
+        (
+            "--n-layer 2 --d-model 8 --n-head 3 --vocab 9 --context 4",
+            "--d-model must be a multiple of --n-head",
+        ),
     ],
 )
 def test_bad_count_is_one_line(capsys, arguments, message):

@@ -64,8 +64,6 @@ ALLOWED = {
     "scaling_utils.tables": set(),
     "scaling_utils.carbon": set(),
     "scaling_utils.planning": set(),
-    "scaling_utils.planning": set(),
-    "scaling_utils.carbon": set(),
     "scaling_utils.architectures": {"scipy"},
     "scaling_utils.corpora": {"scipy"},
     "scaling_utils.distributed": set(),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import re
+import csv
+from functools import cache
 
 import click
 
 from scaling_utils import hardware, units
+from scaling_utils._lazy import DATA
 from scaling_utils.cli._names import Listed, known
 from scaling_utils.cli._numbers import Number, Word, shown
 from scaling_utils.cli._out import emit, output_options
@@ -19,6 +21,9 @@ _KEYS = {
     "bandwidth": lambda device: -device.bandwidth,
     "power": lambda device: -(device.power or 0.0),
 }
+
+
+_HOW = {"document": "of the document", "look-up": "when it was looked up"}
 
 
 @click.command(
@@ -84,16 +89,19 @@ def as_dict(device: hardware.Device) -> dict:
         "interconnect_bytes_per_second": device.interconnect,
         "power_watts": device.power,
         "source": device.source,
-        "source_year": _year(device.source),
+        "as_of": _dates()[device.name][0],
+        "dated_by": _dates()[device.name][1],
         "note": device.note,
         "unverified": list(device.unverified),
     }
 
 
-def _year(source: str) -> int | None:
-    """The year that a source states, or None."""
-    found = re.search(r"\b(?:19|20)\d\d\b", source)
-    return int(found[0]) if found else None
+@cache
+def _dates() -> dict[str, tuple[str, str]]:
+    """Year or month of each device's row, and whether its document states it or it was looked up then."""
+    with (DATA / "accelerator_dates.csv").open(encoding="utf-8", newline="") as stream:
+        rows = csv.DictReader(stream)
+        return {row["device"]: (row["as_of"], row["dated_by"]) for row in rows}
 
 
 def _many(listed: list[hardware.Device]) -> list:
@@ -115,9 +123,9 @@ def _many(listed: list[hardware.Device]) -> list:
 
 
 def _source(device: hardware.Device) -> str:
-    """Whose document it is, and its year where it states one."""
+    """Whose document it is, and the year of the row."""
     author = device.source.split()[0].strip(",.;")
-    return f"{author} {_year(device.source) or ''}".strip()
+    return f"{author} {_dates()[device.name][0]}"
 
 
 def _one(device: hardware.Device) -> list:
@@ -132,6 +140,8 @@ def _one(device: hardware.Device) -> list:
     if device.power:
         rows.append(("rated power", f"{shown(device.power)} W"))
     rows.append(("source", device.source))
+    year, how = _dates()[device.name]
+    rows.append(("as of", f"{year}, {_HOW[how]}"))
     if device.note:
         rows.append(("note", device.note))
     if device.unverified:

@@ -53,7 +53,9 @@ def read(path, device: Device, date: str | None = None) -> tuple[Range, str, str
         )
     each = [(line, row) for line, row in enumerate(rows, 2) if _is(row["device"], device)]
     days = [_day(path, line, row) for line, row in each]
-    kept = [row for (_, row), day in zip(each, days, strict=True) if date is None or str(date) == day]
+    kept = [
+        row for (_, row), day in zip(each, days, strict=True) if date is None or str(date) == day
+    ]
     if not kept:
         known = ", ".join(sorted({row["device"] or "" for row in rows}))
         when = "" if date is None else f" on {date}"
