@@ -153,7 +153,7 @@ def _laws(names: tuple[str, ...], fit: str | None):
             known("law", name, [*laws.PUBLISHED, planning.RESAMPLED], "scaling-utils laws")
         )
     if fit is not None:
-        from scaling_utils.cli._saved_law import family_of_saved
+        from scaling_utils.planning.saved import family_of_saved
         from scaling_utils.fitting import load
 
         chosen.append(family_of_saved(load(fit), fit))

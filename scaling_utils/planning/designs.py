@@ -81,8 +81,8 @@ def next_runs(
 
     Parameters
     ----------
-    fit : Resamples or Fit
-        Of a law of size and data. A Fit is resampled here, 400 times.
+    fit : Resamples, Fit or SavedFit
+        Of a law of size and data. A Fit is resampled here, 400 times; a SavedFit needs its draws.
     budget : float
         FLOPs of all runs together.
     target : float, optional
@@ -109,10 +109,8 @@ def next_runs(
     budget = number("budget", budget, above=0)
     runs = whole("runs", runs)
     member("wanted", wanted, WANTED)
-    resamples = fit if hasattr(fit, "columns") else _resampled(fit, seed)
-    family = family_of(resamples)
+    family, noise = _known(fit, seed)
     target = FURTHER * family.seen.C[1] if target is None else number("target", target, above=0)
-    noise = _noise(resamples.fit)
     N, D = _candidates(family, budget, sizes, ratios)
     C = TRAINING_FLOPS * N * D
     if runs * C.min() > budget:
@@ -138,6 +136,20 @@ def next_runs(
         float(np.sqrt(max(spread - drop, 0.0))),
         noise,
     )
+
+
+def _known(fit, seed: int) -> tuple[Family, float]:
+    """Return the resampled law, and the noise of a run about it."""
+    if hasattr(fit, "form") and hasattr(fit, "draws"):
+        noise = fit.noise
+        if not fit.draws or noise is None or noise.scale != "log" or not noise.sd > 0:
+            raise ValueError(
+                "fit must have resamples and the noise of single runs to choose runs by; fit the "
+                "loss in N and D again with --bootstrap above 0"
+            )
+        return family_of(fit), noise.sd
+    resamples = fit if hasattr(fit, "columns") else _resampled(fit, seed)
+    return family_of(resamples), _noise(resamples.fit)
 
 
 def _resampled(fit, seed: int):

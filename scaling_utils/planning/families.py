@@ -163,6 +163,10 @@ def family_of(law) -> Family:
         return _single(type(law).__name__, law, Seen())
     if hasattr(law, "columns") and hasattr(law, "fit"):
         return _resampled(law)
+    if hasattr(law, "draws") and hasattr(law, "form"):
+        from scaling_utils.planning.saved import family_of_saved
+
+        return family_of_saved(law)
     if hasattr(law, "data") and hasattr(law, "law"):
         if not _lawlike(law.law):
             raise TypeError(f"{WANTED}; got a fit of {type(law.law).__name__}")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from scaling_utils.fitting import SavedFit
-from scaling_utils.planning import Family
-from scaling_utils.planning.families import CONSTANTS
+from scaling_utils.planning.families import CONSTANTS, Family
 from scaling_utils.planning.seen import UNKNOWN, Seen
 
 FORMS = ("additive", "coupled")
 
 
-def family_of_saved(saved: SavedFit, file: str) -> Family:
+def family_of_saved(saved: SavedFit, file: str = "the saved fit") -> Family:
     """Return the constants of a saved fit, one row for each of its resamples.
 
     Parameters
@@ -29,7 +28,7 @@ def family_of_saved(saved: SavedFit, file: str) -> Family:
     """
     if saved.form not in FORMS or set(saved.x) != {"N", "D"}:
         raise ValueError(
-            f"--fit: {file} is a fit of the form {saved.form} in {' and '.join(saved.x)}; a plan "
+            f"fit: {file} is a fit of the form {saved.form} in {' and '.join(saved.x)}; a plan "
             f"needs a loss in N and D, of the form {' or '.join(FORMS)}"
         )
     rows = saved.draws or {name: np.array([value]) for name, value in saved.constants.items()}
@@ -38,7 +37,7 @@ def family_of_saved(saved: SavedFit, file: str) -> Family:
     lawful = np.isfinite(table).all(axis=0) & np.isfinite(q) & (q > 0)
     lawful &= (table[1:] > 0).all(axis=0) & (table[0] >= 0)
     if not lawful.any():
-        raise ValueError(f"--fit: {file} holds no constants that make a law")
+        raise ValueError(f"fit: {file} holds no constants that make a law")
     spans = {name: saved.ranges.get(name, UNKNOWN) for name in ("N", "D", "C")}
     return Family(
         "fit",
