@@ -345,6 +345,19 @@ def test_the_published_tables_are_read_as_their_authors_have_them(shared_data, c
     assert result["sizes"] == ["N", "D"]
 
 
+def test_a_law_beyond_all_numbers_is_not_kept(tmp_path, capsys):
+    """y falls as C^-40 at 1e18: its prefactor is 1e720."""
+    C = np.geomspace(1e18, 2e18, 6)
+    path, kept = tmp_path / "steep.csv", tmp_path / "fit.json"
+    path.write_text(as_csv("C,loss", C, 3 * (C / 1e18) ** -40.0))
+    arguments = (str(path), "--form", "power", "--fix", "c=0", "--save", str(kept))
+    result = fitted(capsys, *arguments)
+    assert result["law"]["a"] is None
+    assert result["law"]["b"] == pytest.approx(40)
+    assert "not-saved" in codes(result)
+    assert not kept.exists()
+
+
 def test_json_holds_no_nan_and_its_schema(noisy, capsys):
     def never(constant):
         raise AssertionError(f"{constant} in the JSON")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from scaling_utils._remarks import Remark
 from scaling_utils.cli._fit_forms import FORMS, wanted
 from scaling_utils.cli._numbers import Number
 from scaling_utils.cli._out import emit, output_options
@@ -192,10 +193,7 @@ def command(runs, form, x, y, sizes, group, weights, fixed, tie, delta, n, seed,
         write_residuals(drawn_by.fit, drawn_by.runs, residuals)
         result["residuals"] = residuals
     if save:
-        from scaling_utils.fitting import save as write
-
-        write(drawn_by.saved, save)
-        result["saved"] = save
+        remarks += _keep(drawn_by.saved, save, result)
     if plot and plot != "-":
         from scaling_utils.cli._fit_plot import draw
 
@@ -205,6 +203,19 @@ def command(runs, form, x, y, sizes, group, weights, fixed, tie, delta, n, seed,
         "fit", result, lambda: _shown(result, table, drawn_by, plot), remarks,
         as_json=as_json, strict=strict,
     )  # fmt: skip
+
+
+def _keep(saved, path: str, result: dict) -> list[Remark]:
+    """Write the fit, where it has constants that can be written."""
+    from scaling_utils.fitting import save
+
+    beyond = [name for name, value in saved.constants.items() if not math.isfinite(value)]
+    if beyond:
+        sentence = f"{', '.join(beyond)} is beyond all numbers: there is no law to keep"
+        return [Remark("not-saved", f"{path} is not written: {sentence}")]
+    save(saved, path)
+    result["saved"] = path
+    return []
 
 
 def _shown(result: dict, table, drawn_by, plot: str | None) -> list[str]:
