@@ -407,6 +407,22 @@ def test_a_plan_by_a_saved_fit_is_one_by_its_resamples(tmp_path, capsys, runs):
     assert both["asked"]["law"] == ["chinchilla", "fit"]
 
 
+def test_the_next_runs_of_a_saved_fit_are_those_of_its_resamples(tmp_path, capsys, runs):
+    path, _ = runs
+    kept = str(tmp_path / "fit.json")
+    asked(capsys, "fit --bootstrap 60 --seed 2 --save", kept, str(path))
+    own = planning.next_runs(fitting.load(kept), 1e21, target=1e22)
+    found = asked(capsys, "plan --flops 1e22 --next 1e21 --fit", kept)["next_runs"]
+    assert found["N"] == pytest.approx(own.N)
+    assert found["D"] == pytest.approx(own.D)
+    assert sum(found["C"]) <= 1e21
+    assert found["after"] < found["before"]
+    assert "--next needs --fit" in refused(capsys, "plan --flops 1e22 --next 1e21")
+    asked(capsys, "fit --bootstrap 0 --save", kept, str(path))
+    words = refused(capsys, "plan --flops 1e22 --next 1e21 --fit", kept)
+    assert "must have resamples" in words
+
+
 def test_a_saved_fit_without_resamples_is_taken_as_exact(tmp_path, capsys, runs):
     kept = str(tmp_path / "fit.json")
     asked(capsys, "fit --bootstrap 0 --save", kept, str(runs[0]))

@@ -37,9 +37,9 @@ def main(argv: list[str] | None = None) -> int:
         return shell_complete(group, {}, "scaling-utils", COMPLETE, instruction)
     words = sys.argv[1:] if argv is None else list(argv)
     outer = None
+    if not words:
+        return _refuse(outer, f"name a command: {', '.join(COMMANDS)} (--help says more)")
     try:
-        if not words:
-            raise click.UsageError(f"name a command: {', '.join(COMMANDS)} (--help says more)")
         with warnings.catch_warnings(), group.make_context("scaling-utils", words) as outer:
             warnings.showwarning = _told
             status = group.invoke(outer) or 0

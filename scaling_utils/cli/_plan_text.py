@@ -77,4 +77,15 @@ def _inputs(plan) -> Table:
     return Table(("input", "10 %", "50 %", "90 %", "unit", "source"), rows, prose=(4, 5))
 
 
+def next_in_words(more) -> list:
+    """Return the runs to make next as a table, and what is expected of them."""
+    rows = [tuple(map(number, run)) for run in zip(more.N, more.D, more.C, strict=True)]
+    title = f"the next runs for {number(more.budget)} FLOPs, the most informative first"
+    words = (
+        f"the spread of ln N at the plan's FLOPs: {more.before:.3f} now, {more.after:.3f} expected "
+        f"with them if the law holds ({more.method})"
+    )
+    return [Table(("parameters", "tokens", "FLOPs"), rows, title=title), words]
+
+
 _ENDS = ("low", "middle", "high")

@@ -98,7 +98,7 @@ def as_dict(device: hardware.Device) -> dict:
 
 @cache
 def _dates() -> dict[str, tuple[str, str]]:
-    """Year or month of each device's row, and whether its document states it or it was looked up then."""
+    """When each device's row is from, and whether its document says so or it was looked up then."""
     with (DATA / "accelerator_dates.csv").open(encoding="utf-8", newline="") as stream:
         rows = csv.DictReader(stream)
         return {row["device"]: (row["as_of"], row["dated_by"]) for row in rows}

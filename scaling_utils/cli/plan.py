@@ -70,6 +70,8 @@ _OPTIONS = [
     _option("--law", "law", Listed(_published), "Name of a law; may be given again.",
             multiple=True),
     _option("--fit", "fit", click.Path(), "A fit, as `scaling-utils fit --save` wrote it."),
+    _option("--next", "purse", Number("work"),
+            "FLOPs for three more runs: which narrow the size by --fit the most?"),
     _option("--device", "device", Listed(_devices), "What they are; see `scaling-utils hardware`.",
             default=DEVICE, show_default=True),
     _option("--dtype", "dtype", Word(DTYPES), "Of the matrix products.", default="bf16",
@@ -115,7 +117,7 @@ Examples:
 @_with_options
 @output_options
 @click.pass_context
-def command(ctx, prices, fit, as_json, strict, **given) -> int:
+def command(ctx, prices, fit, purse, as_json, strict, **given) -> int:
     """Plan a training run from what you know; each answer with its 10, 50 and 90 %.
 
     Sufficient are --params and --tokens; one of them with a budget or a loss; a budget alone
@@ -134,13 +136,28 @@ def command(ctx, prices, fit, as_json, strict, **given) -> int:
     plan = planning.plan(**given)
     remarks = [replace(r, sentence=with_options(r.sentence, ctx.command)) for r in plan.remarks]
     result = {"asked": _asked(given), "n": given["n"], "seed": given["seed"], **plan.as_dict()}
+    more = _next_runs(fit, purse, plan)
+    if more is not None:
+        result["next_runs"] = more.as_dict()
 
     def text():
-        from scaling_utils.cli._plan_text import in_words
+        from scaling_utils.cli._plan_text import in_words, next_in_words
 
-        return in_words(plan)
+        return in_words(plan) + ([] if more is None else next_in_words(more))
 
     return emit("plan", result, text, remarks, as_json=as_json, strict=strict)
+
+
+def _next_runs(fit: str | None, purse: float | None, plan):
+    """Return the runs that narrow the plan's size most; None where nobody asked."""
+    if purse is None:
+        return None
+    if fit is None:
+        raise ValueError("--next needs --fit: which runs to make follows from a fit's resamples")
+    from scaling_utils.fitting import load
+    from scaling_utils.planning import next_runs
+
+    return next_runs(load(fit), purse, target=plan.answers["flops"].middle)
 
 
 def _laws(names: tuple[str, ...], fit: str | None):
@@ -153,8 +170,8 @@ def _laws(names: tuple[str, ...], fit: str | None):
             known("law", name, [*laws.PUBLISHED, planning.RESAMPLED], "scaling-utils laws")
         )
     if fit is not None:
-        from scaling_utils.planning.saved import family_of_saved
         from scaling_utils.fitting import load
+        from scaling_utils.planning.saved import family_of_saved
 
         chosen.append(family_of_saved(load(fit), fit))
     if not chosen:

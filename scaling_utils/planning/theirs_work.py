@@ -77,6 +77,11 @@ def cookbook_flops(
     Returns
     -------
     Work
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the model is unknown, or a number is not above zero.
     """
     a = resolve(architecture)
     shape, d = a.shape, number("tokens", tokens, above=0)
@@ -111,6 +116,11 @@ def rule_flops(architecture, tokens: float) -> Work:
     Returns
     -------
     Work
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the model is unknown, or a number is not above zero.
     """
     n = parameters(architecture).active_with_embedding
     return Work(
@@ -248,6 +258,11 @@ def cookbook_cache(architecture, batch: int = 1, context: int | None = None) -> 
     -------
     float
         Bytes; with 8 query heads a key head it is four times what is stored.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the model is unknown, or a number is not above zero.
     """
     shape = resolve(architecture).shape
     s = whole("context", shape.context if context is None else context)
