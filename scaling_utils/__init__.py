@@ -13,6 +13,7 @@ A room imports only from the floors below its own:
 - ``laws``, ``hardware``, ``shapes``: laws as objects; accelerators; shapes of transformers
 - ``counting``, ``memory``, ``fitting``: parameters and FLOPs; bytes; laws from tables of runs
 - ``corpora``, ``models``, ``training``: texts and sources; what is trained; the loop
+- ``planning``: plans of training runs, each answer with its range
 - ``tasks``: what a model learns on, and how it is measured
 - ``distributed``: several processes from a notebook cell, and what they say to each other
 - ``judging``: scores of models, with their uncertainty
@@ -37,6 +38,7 @@ _ROOMS = (
     "corpora",
     "models",
     "training",
+    "planning",
     "tasks",
     "distributed",
     "judging",
