@@ -12,6 +12,7 @@ A room imports only from the floors below its own:
 - ``units``: work, memory and losses in the same units everywhere
 - ``laws``, ``hardware``, ``shapes``: laws as objects; accelerators; shapes of transformers
 - ``counting``, ``memory``, ``fitting``: parameters and FLOPs; bytes; laws from tables of runs
+- ``architectures``: published models to the integer
 - ``corpora``, ``models``, ``training``: texts and sources; what is trained; the loop
 - ``planning``: plans of training runs, each answer with its range
 - ``tasks``: what a model learns on, and how it is measured
@@ -35,6 +36,7 @@ _ROOMS = (
     "counting",
     "memory",
     "fitting",
+    "architectures",
     "corpora",
     "models",
     "training",
