@@ -13,6 +13,7 @@ A room imports only from the floors below its own:
 - ``laws``, ``hardware``, ``shapes``: laws as objects; accelerators; shapes of transformers
 - ``counting``, ``memory``, ``fitting``: parameters and FLOPs; bytes; laws from tables of runs
 - ``architectures``: published models to the integer
+- ``carbon``: energy and emissions, with dated tables
 - ``corpora``, ``models``, ``training``: texts and sources; what is trained; the loop
 - ``planning``: plans of training runs, each answer with its range
 - ``tasks``: what a model learns on, and how it is measured
@@ -37,6 +38,7 @@ _ROOMS = (
     "memory",
     "fitting",
     "architectures",
+    "carbon",
     "corpora",
     "models",
     "training",
