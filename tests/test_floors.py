@@ -63,6 +63,8 @@ ALLOWED = {
     "scaling_utils.planning": set(),
     "scaling_utils.architectures": {"scipy"},
     "scaling_utils.carbon": set(),
+    "scaling_utils.carbon": set(),
+    "scaling_utils.architectures": {"scipy"},
     "scaling_utils.corpora": {"scipy"},
     "scaling_utils.distributed": set(),
     "scaling_utils.judging": set(),

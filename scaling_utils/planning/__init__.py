@@ -22,5 +22,11 @@ __getattr__, __dir__, __all__ = attach(
         "serving": ("Serving", "serving_optimum"),
         "shares": ("first_order", "tornado"),
         "off_by": ("WrongSize", "wrong_size"),
+        "candidates": ("Refused",),
+        "estimate": ("Estimate", "NotCovered"),
+        "footprints": ("Footprint", "footprint"),
+        "layout": ("Layout", "Limit"),
+        "other_planners": ("PLANNERS", "Explanation", "explain", "others"),
+        "searching": ("Search", "search"),
     },
 )

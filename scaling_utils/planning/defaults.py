@@ -33,7 +33,13 @@ _BATCH = (
 
 
 def mfu_range() -> Range:
-    """Return the 10, 50 and 90 % of the MFU of the published runs."""
+    """Return what published runs reached.
+
+    Returns
+    -------
+    Range
+        MFU, a share of the dense peak: 10, 50 and 90 % of :func:`measured_runs`.
+    """
     runs = measured_runs()
     values = np.quantile([run.mfu for run in runs], LEVELS)
     years = [run.year for run in runs]
@@ -45,21 +51,48 @@ def mfu_range() -> Range:
 
 
 def power_range(rated: float) -> Range:
-    """Return what a device draws in training, from its rated power in watts."""
+    """Return what a device draws in training.
+
+    Parameters
+    ----------
+    rated : float
+        Its rated power in watts.
+
+    Returns
+    -------
+    Range
+        Watts.
+    """
     return Range(0.76, 0.82, 1.0, source=_POWER).scaled(rated, "W")
 
 
 def pue_range() -> Range:
-    """Return the energy of a data centre per energy of its devices."""
+    """Return the power usage effectiveness of a data centre that nobody named.
+
+    Returns
+    -------
+    Range
+        Energy of the data centre per energy of its devices, above 1.
+    """
     return Range(1.09, 1.2, 1.56, "", _PUE, above=1.0)
 
 
 def grid_range() -> Range:
-    """Return the carbon intensity of electricity somewhere, in kg CO2e per kWh."""
-    return Range(0.056, 0.369, 0.662, "kg CO2e/kWh", _GRID)
+    """Return the carbon intensity of electricity somewhere.
+
+    Returns
+    -------
+    Range
+        g CO2e per kWh.
+    """
+    return Range(56.0, 369.0, 662.0, "g CO2e/kWh", _GRID)
 
 
-def batch_range(flops: float) -> Range:
-    """Return the tokens per step of a run of so many FLOPs."""
-    rule = 0.2920 * flops**0.3271
-    return Range(rule / 4, rule / 2, rule, "tokens", _BATCH)
+def batch_rule(flops):
+    """Return DeepSeek's batch in tokens for a run of so many FLOPs; an array is fine."""
+    return 0.2920 * flops**0.3271
+
+
+def batch_range() -> Range:
+    """Return the tokens per step as shares of :func:`batch_rule`."""
+    return Range(0.25, 0.5, 1.0, "of DeepSeek's rule", _BATCH)

@@ -51,7 +51,7 @@ def outcomes(
     pue : float or array
         Power usage effectiveness: energy of the data centre per energy of its devices, 1 or more.
     grid : float or array, optional
-        Carbon intensity of the electricity in kg CO2e per kWh.
+        Carbon intensity of the electricity in g CO2e per kWh.
     flops_per_token : float or array, optional
         Training FLOPs per token; 6 N where it is left out (Kaplan et al., 2020,
         https://arxiv.org/abs/2001.08361, Sec. 2.1).
@@ -89,7 +89,7 @@ def outcomes(
         found["device_kwh"] = found["device_hours"] * (positive_array("power", power) / 1000)
         found["kwh"] = found["device_kwh"] * _at_least("pue", pue, 1.0)
         if grid is not None:
-            found["kg_co2e"] = found["kwh"] * _at_least("grid", grid, 0.0)
+            found["kg_co2e"] = found["kwh"] * (_at_least("grid", grid, 0.0) / 1000)
     if batch_tokens is not None:
         found["steps"] = D / positive_array("batch_tokens", batch_tokens)
     return {name: np.asarray(values)[()] for name, values in found.items()}

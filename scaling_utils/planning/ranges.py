@@ -143,7 +143,8 @@ def as_range(name: str, value, unit: str, *, above: float = 0.0, at_most: float 
         bound = "" if at_most == float("inf") else f" and at most {at_most:g}"
         what = "above 0" if above == 0 else f"{above:g} or above"
         raise ValueError(
-            f"{name} must be {what}{bound} {unit}".rstrip() + f", got {found.low:g}"
+            f"{name} must be {what}{bound} {unit}".rstrip()
+            + f", got {found.low:g}"
             + ("" if found.fixed else f" to {found.high:g}")
         )
     return found

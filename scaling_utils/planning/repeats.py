@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from scaling_utils.planning.families import Family
-from scaling_utils.units import TRAINING_FLOPS
+from scaling_utils.planning.serving import best_served, cheapest_served
 
 HARMLESS = 4.0  # epochs; up to here the source finds no difference to fresh data (abstract)
 WORTHLESS = 40.0  # epochs; beyond, further passes do next to nothing (Sec. 5)
-_POINTS = 97
+_POINTS = 41
 _DECADES = 3.0  # the best size lies within these of that with endless data
 
 
@@ -33,20 +33,27 @@ def repeated_loss(family: Family, N, D, unique):
     return family.loss(worth(N, usable, family.R_N_star), worth(D, fresh, family.R_D_star))
 
 
-def optimal_repeated(family: Family, C, unique):
-    """Return N and D of the lowest loss at C = 6 N D FLOPs with ``unique`` fresh tokens."""
-    free, D = family.optimal(C)
-    N = _best(lambda N: repeated_loss(family, N, C / (TRAINING_FLOPS * N), unique), free)
-    within = D <= unique
-    N = np.where(within, free, N)
-    return N, C / (TRAINING_FLOPS * N)
+def optimal_repeated(family: Family, budget, unique, worth=0.0):
+    """Return N and D of the lowest loss with N (D + ``worth``) = ``budget``.
+
+    ``worth`` is what serving adds, see ``serving``; a budget is FLOPs over 6.
+    """
+    free, D = best_served(family, budget, worth)
+    limit = np.inf if np.all(worth == 0) else budget / worth
+
+    def loss(N):
+        tokens = np.where(limit > N, budget / N - worth, 1.0)
+        return np.where(limit > N, repeated_loss(family, N, tokens, unique), np.inf)
+
+    N = np.where(unique >= D, free, _best(loss, free))
+    return N, budget / N - worth
 
 
-def cheapest_repeated(family: Family, loss, unique):
-    """Return N and D that reach ``loss`` with the least 6 N D; NaN where none do."""
-    free, D_free = family.cheapest(loss)
+def cheapest_repeated(family: Family, loss, unique, worth=0.0):
+    """Return N and D that reach ``loss`` with the least N (D + ``worth``); NaN where none do."""
+    free, D_free = cheapest_served(family, loss, worth)
     start = np.where(np.isfinite(free), free, 1.0)
-    N = _best(lambda N: N * _tokens_for(family, N, loss, unique), start)
+    N = _best(lambda N: N * (_tokens_for(family, N, loss, unique) + worth), start)
     N = np.where(D_free <= unique, free, N)
     D = np.where(D_free <= unique, D_free, _tokens_for(family, N, loss, unique))
     bad = ~np.isfinite(D) | ~np.isfinite(free)

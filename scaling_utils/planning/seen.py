@@ -71,7 +71,7 @@ def _row(row: dict[str, str]) -> Seen:
     def end(name: str) -> float | None:
         return float(row[name]) if row[name] else None
 
-    spans = {x: (end(f"{x}_low"), end(f"{x}_high")) for x in ("N", "D", "C")}
+    spans = {x: (end(f"{x}_low"), end(f"{x}_high")) for x in ("N", "D", "C", "ratio")}
     return Seen(**spans, source=row["source"])
 
 

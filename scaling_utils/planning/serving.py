@@ -140,7 +140,9 @@ def _target(family: Family, **quality) -> float:
     if name == "flops":
         return float(family.loss(*family.optimal(value))[0])
     if value <= family.E[0]:
-        raise UnreachableLoss(value, float(family.E[0]), np.inf, "the law has an irreducible loss E")
+        raise UnreachableLoss(
+            value, float(family.E[0]), np.inf, "the law has an irreducible loss E"
+        )
     return value
 
 
