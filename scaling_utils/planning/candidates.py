@@ -9,7 +9,8 @@ import numpy as np
 
 from scaling_utils.architectures.architecture import Architecture
 from scaling_utils.memory.activation import RECOMPUTE
-from scaling_utils.planning.layout import RULES, Layout, as_columns, divisors
+from scaling_utils.planning.layout import Layout
+from scaling_utils.planning.rules import RULES, as_columns, divisors
 
 NODE = 8  # devices of one node, which tensor parallelism does not leave
 PIECES = (1, 2, 4)  # of interleaved pipelines
@@ -57,9 +58,7 @@ class Candidates:
     def take(self, chosen: np.ndarray) -> Candidates:
         """Return those that an array of bool or of places chooses."""
         columns = {name: getattr(self.columns, name)[chosen] for name in FIELDS}
-        return Candidates(
-            _columns(columns, self.style), self.whole_batch[chosen], self.style
-        )
+        return Candidates(_columns(columns, self.style), self.whole_batch[chosen], self.style)
 
 
 def _columns(arrays: dict, style: Layout) -> SimpleNamespace:
@@ -115,7 +114,7 @@ def candidates(
                             for b in MICRO_BATCHES:
                                 rows.append((t, c, p, v, d, e, z, b))
     table = np.array(rows, dtype=int).T
-    columns = dict(zip(FIELDS, table))
+    columns = dict(zip(FIELDS, table, strict=False))
     each = columns["data"] * columns["micro_batch"]
     columns["micro_batches"] = np.maximum(sequences // each, 1)
     return Candidates(_columns(columns, style), sequences % each == 0, style)
@@ -183,5 +182,3 @@ def sieve(a: Architecture, tried: Candidates, length: int, sequences: int):
         bad = np.broadcast_to(broken(a, left.columns, length), len(left)).astype(bool)
         drop(code, bad, lambda x, say=sentence: say(a, x, length))
     return left, refused
-
-

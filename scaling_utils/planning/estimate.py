@@ -35,6 +35,9 @@ class Item:
     size: float
     reason: str
 
+    def __post_init__(self):
+        object.__setattr__(self, "size", float(self.size))
+
 
 @dataclass(frozen=True)
 class Estimate:

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scaling_utils._check import number, whole
+from scaling_utils._check import whole
 from scaling_utils.architectures.architecture import Architecture
 from scaling_utils.architectures.resolving import resolve
 from scaling_utils.hardware import Device, get
-from scaling_utils.memory import RESERVE, RESERVE_RANGE, Ledger
+from scaling_utils.memory import RESERVE, Ledger
 from scaling_utils.memory.conventions import resolve as convention_of
 from scaling_utils.planning.kept import stage_ledger
-from scaling_utils.planning.layout import Layout, limits
+from scaling_utils.planning.layout import Layout
+from scaling_utils.planning.reserves import ends_of, room, verdict
+from scaling_utils.planning.rules import limits
 from scaling_utils.units import GIB
 
 NOT_COUNTED = (
@@ -82,17 +84,23 @@ class Footprint:
 
     @property
     def fits(self) -> str | None:
-        """"yes", "no" or "perhaps", where only the smallest reserve leaves room; None without a
+        """ "yes", "no" or "perhaps", where only the smallest reserve leaves room; None without a
         device.
         """
         if self.device is None:
             return None
-        return verdict(self.needed[0], self.needed[2], self.device.usable_memory())
+        return verdict(self.needed[0], self.needed[2], room(self.device))
 
     @property
     def conventions(self) -> tuple[str, ...]:
         """How it was counted, in words."""
-        return conventions(self.architecture, self.layout, self.label)
+        words = conventions(self.architecture, self.layout, self.label)
+        if self.device is not None and self.device.memory_reported is None:
+            words += (
+                f"the memory of {self.device.name} is taken as it is sold, "
+                f"{self.device.memory_as_printed}: nobody's report of the driver's figure is known",
+            )
+        return words
 
     @property
     def not_counted(self) -> tuple[str, ...]:
@@ -113,11 +121,13 @@ class Footprint:
             "peak": self.peak,
             "peak_instant": self.peak_instant,
             "parts": self.parts,
-            "instants": dict(zip(self.ledger.instants, map(float, self.ledger.totals))),
-            "reserve": dict(zip(names, map(float, self.reserve))),
-            "needed": dict(zip(names, map(float, self.needed))),
+            "instants": dict(
+                zip(self.ledger.instants, map(float, self.ledger.totals), strict=True)
+            ),
+            "reserve": dict(zip(names, map(float, self.reserve), strict=True)),
+            "needed": dict(zip(names, map(float, self.needed), strict=True)),
             "device": None if self.device is None else self.device.name,
-            "usable": None if self.device is None else float(self.device.usable_memory()),
+            "usable": None if self.device is None else room(self.device),
             "fits": self.fits,
             "conventions": list(self.conventions),
             "not_counted": list(self.not_counted),
@@ -133,46 +143,9 @@ class Footprint:
             f"with what is not counted {low:.1f} to {high:.1f} GiB",
         ]
         if self.device is not None:
-            usable = self.device.usable_memory() / GIB
+            usable = room(self.device) / GIB
             lines[-1] += f"; fits on {self.device.name} ({usable:.1f} GiB usable): {self.fits}"
         return "\n".join(lines)
-
-
-def verdict(low: float, high: float, usable: float) -> str:
-    """Return whether a need between ``low`` and ``high`` fits: "yes", "perhaps" or "no"."""
-    if high <= usable:
-        return "yes"
-    return "perhaps" if low <= usable else "no"
-
-
-def reserve_range(reserve: float, between: tuple[float, float] | None) -> tuple:
-    """Return the lowest, the middle and the highest reserve.
-
-    Parameters
-    ----------
-    reserve : float
-        The middle one, in bytes.
-    between : tuple of float, optional
-        The ends. Without them, those of ``memory.RESERVE_RANGE`` for the reserve that the package
-        assumes, and none for one that you give.
-
-    Returns
-    -------
-    tuple of float
-        Three sizes in bytes.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a size is below zero, or the middle one not between the ends.
-    """
-    middle = number("reserve", reserve, at_least=0)
-    if between is None:
-        between = RESERVE_RANGE if middle == RESERVE else (middle, middle)
-    low, high = (number("reserve_range", end, at_least=0) for end in between)
-    if not low <= middle <= high:
-        raise ValueError(f"reserve must lie in its range [{low:g}, {high:g}], got {middle:g}")
-    return float(low), float(middle), float(high)
 
 
 def conventions(a: Architecture, layout: Layout, label: str) -> tuple[str, ...]:
@@ -212,7 +185,7 @@ def conventions(a: Architecture, layout: Layout, label: str) -> tuple[str, ...]:
     if layout.zero == 3:
         words.append("stage 3 has one layer and one vocabulary matrix gathered")
     if a.experts is not None:
-        words.append("tokens are spread evenly over experts; experts are divided over data x context")
+        words.append("tokens are spread evenly; experts are divided over data x context")
     if layout.context > 1:
         words.append("context parallelism gathers keys and values of one layer")
     return tuple(words)
@@ -277,8 +250,5 @@ def footprint(
         tuple(float(peak) for peak in peaks),
         label,
         card,
-        _ends(reserve, reserve_range),
+        ends_of(reserve, reserve_range),
     )
-
-
-_ends = reserve_range  # the argument of the same name hides the function

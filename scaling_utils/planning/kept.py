@@ -21,7 +21,13 @@ from scaling_utils.memory import (
 )
 from scaling_utils.memory.conventions import resolve
 from scaling_utils.planning.layout import Layout
-from scaling_utils.planning.portions import Held, layer_portion, parameters_on, vocabulary_portion
+from scaling_utils.planning.portions import (
+    Held,
+    held,
+    layer_portion,
+    parameters_on,
+    vocabulary_portion,
+)
 
 _FP32 = 4  # bytes: norms and softmax keep their statistics in it
 
@@ -212,8 +218,6 @@ def stage_ledger(a: Architecture, style: Layout, c, index, length: int) -> Ledge
     -------
     memory.Ledger
     """
-    from scaling_utils.planning.portions import held
-
     stage = held(a, c.pipeline, c.interleave, index, style.layers_per_stage)
     local = length / np.asarray(c.context)
     out = logits(

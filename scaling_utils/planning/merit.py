@@ -20,7 +20,8 @@ WORDS = (
     "least estimated time of a step: matrix products at {kernels:.0%} of the dense peak, "
     "lengthened by recomputation and by the pipeline's bubble (p - 1)/(v m), plus what travels, "
     "not overlapped: tensor-parallel sums inside a node, and between nodes gradients, gathered "
-    "weights, experts' tokens and keys; of equal times the smaller peak"
+    "weights, experts' tokens and keys; of equal times the smaller peak. "
+    "What fits with the highest reserve comes before what fits with the middle one alone"
 )
 
 

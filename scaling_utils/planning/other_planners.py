@@ -169,5 +169,5 @@ def _of_parameters(part: str, mine: float, count: float, items, theirs: Estimate
 
 
 def _of_items(part: str, mine: float, items):
-    found = [(f"{part}: ours", -mine)] if mine else []
+    found = [(f"{part}: ours, taken away", -mine)] if mine else []
     return found + [(f"{part}: {item.reason}", item.size) for item in items]

@@ -8,7 +8,7 @@ import numpy as np
 
 from scaling_utils.architectures.architecture import Architecture
 from scaling_utils.architectures.size import MATRICES_PER_MODULE, dense_matrices
-from scaling_utils.planning.layout import short_layers
+from scaling_utils.planning.rules import short_layers
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,11 @@ from scaling_utils.planning.footprints import Footprint, footprint
 from scaling_utils.planning.kept import stage_ledger
 from scaling_utils.planning.layout import Layout
 from scaling_utils.planning.merit import BETWEEN, KERNELS, WORDS, step_time
+from scaling_utils.planning.reserves import ends_of, room
 from scaling_utils.units import GIB
 
 BEST = 3
+DEGREES = ("tensor", "context", "pipeline", "data", "expert")  # of these no two best agree in all
 MOST = 2**20  # devices that the search for the fewest goes up to
 
 
@@ -68,7 +70,7 @@ class Search:
             "devices": self.devices,
             "best": [
                 {**found.as_dict(), "step_seconds": seconds}
-                for found, seconds in zip(self.best, self.step_seconds)
+                for found, seconds in zip(self.best, self.step_seconds, strict=True)
             ],
             "refused": [
                 {
@@ -96,6 +98,7 @@ class _Task:
     sequences: int
     style: Layout
     reserve: float
+    highest: float
     node: int
 
 
@@ -120,17 +123,15 @@ def _peaks(task: _Task, left: Candidates, recompute: str):
 
 def _try(task: _Task, devices: int):
     """Return all that fits, as (seconds or peak, recompute, index), and why the rest does not."""
-    tried = candidates(
-        task.a, devices, task.style, task.sequences, task.length, node=task.node
-    )
+    tried = candidates(task.a, devices, task.style, task.sequences, task.length, node=task.node)
     left, refused = sieve(task.a, tried, task.length, task.sequences)
-    room = task.card.usable_memory() - task.reserve
+    space = room(task.card) - task.reserve
     fits, heavy = [], {}
     for recompute in RECOMPUTE if len(left) else ():
         peak, instant = _peaks(task, left, recompute)
-        fits += [(recompute, int(i), float(peak[i])) for i in np.flatnonzero(peak <= room)]
-        for name in sorted(set(instant[peak > room])):
-            chosen = np.flatnonzero((instant == name) & (peak > room))
+        fits += [(recompute, int(i), float(peak[i])) for i in np.flatnonzero(peak <= space)]
+        for name in sorted(set(instant[peak > space])):
+            chosen = np.flatnonzero((instant == name) & (peak > space))
             nearest = chosen[peak[chosen].argmin()]
             least, count, layout = heavy.get(name, (np.inf, 0, None))
             if peak[nearest] < least:
@@ -139,16 +140,16 @@ def _try(task: _Task, devices: int):
     for name, (least, count, layout) in heavy.items():
         sentence = (
             f"the nearest needs {least / GIB:.1f} GiB at '{name}' and {task.card.name} has "
-            f"{room / GIB:.1f} GiB after the reserve"
+            f"{space / GIB:.1f} GiB after the reserve"
         )
         refused.append(Refused(f"memory at {name}", count, layout, sentence))
     return left, fits, tuple(sorted(refused, key=lambda each: -each.count)), 3 * len(tried)
 
 
 def _rank(task: _Task, left: Candidates, fits, kernels: float, between: float, dtype: str):
-    """Return the layouts that fit with their seconds, best first."""
+    """Return the layouts that fit with their seconds, best first, no two of the same degrees."""
     tokens = task.sequences * task.length
-    ranked = []
+    found = []
     for recompute in RECOMPUTE:
         chosen = [(i, peak) for way, i, peak in fits if way == recompute]
         if not chosen:
@@ -169,14 +170,23 @@ def _rank(task: _Task, left: Candidates, fits, kernels: float, between: float, d
             between=between,
             node=task.node,
         ).total
-        order = np.lexsort(([peak for _, peak in chosen], seconds))[: 4 * BEST]
-        ranked += [(float(seconds[k]), chosen[k][1], int(index[k]), recompute) for k in order]
-    return [(left.layout(i, way), seconds) for seconds, _, i, way in sorted(ranked)[:BEST]]
+        for (i, peak), each in zip(chosen, seconds, strict=True):
+            tight = peak + task.highest > room(task.card)
+            found.append((tight, float(each), peak, i, recompute))
+    best = {}
+    for _, seconds, _, i, recompute in sorted(found):
+        degrees = tuple(int(getattr(left.columns, name)[i]) for name in DEGREES)
+        best.setdefault(degrees, (left.layout(i, recompute), seconds))
+        if len(best) == BEST:
+            break
+    return list(best.values())
 
 
 def _fewest(task: _Task, most: int) -> int | None:
-    """Return the fewest devices on which something fits: up to a node each power of two counts,
-    and above it each multiple of a node.
+    """Return the fewest devices on which something fits, or None.
+
+    Powers of two are tried up to the first success, then multiples of a node in between: all of
+    them up to 256 devices, and sixteen of them beyond.
     """
     lowest, highest = 0, None
     n = 1
@@ -254,10 +264,9 @@ def search(
     number("kernels", kernels, above=0, at_most=1)
     number("between", between, above=0)
     common = replace(style or Layout(sequence_parallel=True), layers_per_stage=None)
-    middle = number("reserve", reserve, at_least=0)
-    task = _Task(
-        a, card, length, max(1, round(tokens / length)), common, middle, whole("node", node)
-    )
+    _, middle, highest = ends_of(reserve, reserve_range)
+    sequences = max(1, round(tokens / length))
+    task = _Task(a, card, length, sequences, common, middle, highest, whole("node", node))
     fewest = _fewest(task, whole("most", most))
     given = fewest if devices is None else whole("devices", devices)
     merit = WORDS.format(kernels=kernels)

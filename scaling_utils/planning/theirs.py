@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from scaling_utils.architectures import parameters
 from scaling_utils.architectures.architecture import Architecture
+from scaling_utils.architectures.size import attention_matrices, dense_matrices
 from scaling_utils.memory import activations, logits, states
 from scaling_utils.memory.conventions import resolve
 from scaling_utils.planning.estimate import Estimate, Item, NotCovered
@@ -94,14 +95,13 @@ def megatron(a: Architecture, layout: Layout, s: int) -> Estimate:
     Estimate
     """
     if layout.zero > 1:
-        raise NotCovered("megatron reports the distributed optimiser, which is stage 1, and no more")
+        raise NotCovered("megatron reports its distributed optimiser, stage 1, and no more")
     shape, t, p = a.shape, layout.tensor, layout.pipeline
-    h, tokens, matrix = shape.d_model, s * layout.micro_batch, shape.vocab * shape.d_model
-    counted = parameters(a)
+    tokens, matrix = s * layout.micro_batch, shape.vocab * shape.d_model
     head = 0 if shape.tied else matrix
     ends = matrix + (head if p == 1 else 0)
-    blocks = counted.attention + counted.mlp + counted.router + counted.norm
-    on_device = (blocks / p + counted.multi_token + ends) / t
+    blocks, modules = _megatron_blocks(a)
+    on_device = (blocks / p + modules + ends) / t
     rate = 6 + 12 / layout.data if layout.zero else 18.0
     share = (12 / layout.data if layout.zero else 12.0) * on_device
     items = [
@@ -115,11 +115,27 @@ def megatron(a: Architecture, layout: Layout, s: int) -> Estimate:
         "megatron",
         tuple(items),
         on_device,
-        "experts are not divided, positions and padding not counted" if a.experts else "",
+        "matrices and norms alone: no router, biases or positions"
+        + ("; experts are not divided" if a.experts else ""),
         f"{rate:g} bytes a parameter; "
         + ("18 + 4 f/h a layer, all divided by t" if shared else "10 + 24/t a layer, and 5 % more"),
         "NVIDIA/Megatron-LM, megatron/training/theoretical_memory_usage.py",
     )
+
+
+def _megatron_blocks(a: Architecture) -> tuple[float, float]:
+    """Parameters of the layers with the last norm, and of the modules for later tokens."""
+    h, norm = a.shape.d_model, 1 if a.shape.norm == "rmsnorm" else 2
+    common = attention_matrices(a) + 2 * h * norm
+    if a.latent is not None:
+        common += norm * ((a.latent.q_rank or 0) + a.latent.kv_rank)
+    dense = last = common + dense_matrices(a)
+    if a.experts is not None:
+        x = a.experts
+        last = common + (x.count + x.shared) * (3 if a.shape.gated else 2) * h * a.d_expert
+    mixed = a.mixture_layers
+    blocks = (a.shape.n_layer - mixed) * dense + mixed * last + norm * h
+    return blocks, a.multi_token * last
 
 
 def _flying(layout: Layout) -> float:
@@ -178,18 +194,18 @@ def deepspeed(a: Architecture, layout: Layout, s: int) -> Estimate:
     count, n, shape = float(parameters(a).total), layout.devices, a.shape
     width = shape.d_ff if a.experts is None else max(shape.d_ff, a.d_expert)
     largest = shape.d_model * max(shape.vocab, width, shape.d_attn)
-    twice = "12 bytes, divided by all devices"
+    last = layout.zero == 3
     items = [
-        Item("weights", 2 * count / (n if layout.zero == 3 else 1), "2 bytes"),
-        Item("gradients", 6 * count / n, "2 bytes, and 4 that repeat them; by all devices"),
-        Item("optimiser", 12 * count / n, twice),
+        Item("weights", 2 * count / (n if last else 1), "2 bytes" + (", divided" if last else "")),
+        Item(
+            "gradients",
+            (4 if last else 6) * count / n,
+            "4 bytes, divided" if last else "2 bytes and 4 once more, divided",
+        ),
+        Item("optimiser", 12 * count / n, "12 bytes, divided by all devices"),
     ]
-    if layout.zero == 3:
-        # 18/n in all: two of the twenty bytes of stage 2 are not there.
-        items[1] = Item("gradients", 4 * count / n, "4 bytes, divided by all devices")
+    if last:
         items.append(Item("gathered", 4.0 * largest, "4 bytes of the largest layer"))
-    else:
-        items[1] = Item("gradients", 6 * count / n, "2 and 4 bytes, divided by all devices")
     return Estimate(
         "deepspeed",
         tuple(items),
@@ -258,9 +274,7 @@ def by_hand(a: Architecture, layout: Layout, s: int) -> Estimate:
         raise NotCovered("the sum by hand is for plain models and data parallelism alone")
     count = float(parameters(a).total)
     held = states(count, layout.data, layout.zero, layout.convention)
-    kept = activations(
-        a.shape, layout.micro_batch, s, recompute=layout.recompute, statistics=False
-    )
+    kept = activations(a.shape, layout.micro_batch, s, recompute=layout.recompute, statistics=False)
     out = logits(a.shape, layout.micro_batch, s)
     items = [
         Item("weights", held.weights, "as the convention says"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scaling_utils.architectures.architecture import Architecture
+from scaling_utils.architectures.size import attention_matrices
 from scaling_utils.planning.estimate import Estimate, Item, NotCovered
 from scaling_utils.planning.layout import Layout
 
@@ -118,6 +119,9 @@ def _xtuner_layer(a: Architecture, layout: Layout, tokens: float) -> _Layer:
     attention = 2 * h * (queries + keys) / t
     rounds = 3 if a.qk_norm != "none" else 2  # turned, multiplied, and normed
     kept = 2 * (2 * h + rounds * (queries + keys) + keys + queries + shape.n_head)
+    if a.latent is not None:
+        attention, kept = _xtuner_latent(a)
+        attention /= t
     kept += 2 * 2 * h  # the MLP's norm, and its output
     if a.experts is None:
         f = shape.d_ff
@@ -129,6 +133,18 @@ def _xtuner_layer(a: Architecture, layout: Layout, tokens: float) -> _Layer:
     return _Layer(common, x.count / layout.expert * 3 * h * m, tokens * kept)
 
 
+def _xtuner_latent(a: Architecture) -> tuple[float, float]:
+    """Parameters without norms, and bytes a token, of latent attention.
+
+    The result before the last projection counts with the width of queries, not of values.
+    """
+    x, h, heads = a.latent, a.shape.d_model, a.shape.n_head
+    count = attention_matrices(a)
+    short = 2 * (x.q_rank or 0) + 2 * x.kv_rank + x.d_rotary
+    wide = heads * (x.d_rotary + 2 * a.d_query + 1 + x.d_value + a.d_query)
+    return count, 2 * (2 * h + short + wide)
+
+
 def xtuner(a: Architecture, layout: Layout, s: int) -> Estimate:
     """Return what xtuner's memory calculator says.
 
@@ -138,7 +154,7 @@ def xtuner(a: Architecture, layout: Layout, s: int) -> Estimate:
     Parameters
     ----------
     a : Architecture
-        A model with gated MLPs and ordinary attention.
+        A model with gated MLPs. First layers without experts count as if they had them.
     layout : Layout
         Stage 1 or 3. Recomputation at stage 1 stops that program with an error.
     s : int
@@ -192,7 +208,7 @@ def xtuner(a: Architecture, layout: Layout, s: int) -> Estimate:
 def _check_xtuner(a: Architecture, layout: Layout) -> None:
     refused = {
         "xtuner counts stages 1 and 3": layout.zero not in (1, 3),
-        "xtuner's formulas are written here for ordinary attention": a.latent is not None,
+        "xtuner needs compressed queries": a.latent is not None and a.latent.q_rank is None,
         "xtuner's MLP is gated": not a.shape.gated,
         "xtuner does not count context parallelism": layout.context > 1,
         "xtuner stops with an error for recomputation at stage 1": (
