@@ -11,7 +11,8 @@ import pytest
 from fit_tables import TRUE, as_csv, fitted, table_of_runs
 
 from scaling_utils import fitting
-from scaling_utils.cli import main, read_runs
+from scaling_utils.cli import main
+from scaling_utils.tables import read as read_runs
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ def kv_cache(architecture, batch=1, context=None, bytes_per_value=2, *, tensor_p
 
     Parameters
     ----------
-    architecture : Architecture, str, Transformer, dict or path
+    architecture : Architecture, str, shapes.Transformer, dict or path
         Anything that :func:`resolve` takes.
     batch : int or array
         Sequences, at least 1.

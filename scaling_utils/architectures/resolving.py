@@ -15,7 +15,7 @@ def resolve(model) -> Architecture:
 
     Parameters
     ----------
-    model : Architecture, Transformer, str, path or mapping
+    model : Architecture, shapes.Transformer, str, path or mapping
         An architecture is returned as it is, a plain shape is wrapped. Text is a name of
         :func:`catalogue`, in any usual spelling, or the path of a Hugging Face config.json or of
         the folder that holds one. A mapping is the content of such a file.

@@ -109,7 +109,7 @@ def parameters(architecture) -> Counted:
 
     Parameters
     ----------
-    architecture : Architecture, str, Transformer, dict or path
+    architecture : Architecture, str, shapes.Transformer, dict or path
         Anything that :func:`resolve` takes.
 
     Returns

@@ -90,7 +90,7 @@ def training_flops(
 
     Parameters
     ----------
-    architecture : Architecture, str, Transformer, dict or path
+    architecture : Architecture, str, shapes.Transformer, dict or path
         Anything that :func:`resolve` takes.
     tokens : float or array
         Tokens, above zero; the FLOPs of one token unless given.

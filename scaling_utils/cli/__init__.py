@@ -12,6 +12,5 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "_main": ("main",),
-        "runs": ("Runs", "TableError", "read_runs"),
     },
 )

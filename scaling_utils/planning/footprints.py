@@ -204,7 +204,7 @@ def footprint(
 
     Parameters
     ----------
-    architecture : Architecture, str, Transformer, dict or path
+    architecture : Architecture, str, shapes.Transformer, dict or path
         Anything that :func:`scaling_utils.architectures.resolve` takes.
     layout : Layout
         How it is laid out.

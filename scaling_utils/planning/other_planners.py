@@ -42,7 +42,7 @@ def others(name: str, architecture, layout: Layout, *, context: int | None = Non
     ----------
     name : str
         One of ``PLANNERS``.
-    architecture : Architecture, str, Transformer, dict or path
+    architecture : Architecture, str, shapes.Transformer, dict or path
         Anything that :func:`scaling_utils.architectures.resolve` takes.
     layout : Layout
         What it does not know of is not read.

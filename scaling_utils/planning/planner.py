@@ -65,7 +65,7 @@ def plan(
 
     Parameters
     ----------
-    architecture : str, dict, Architecture or Transformer, optional
+    architecture : str, dict, Architecture or shapes.Transformer, optional
         Gives the size, and exact FLOPs per token in place of 6 N.
     parameters, tokens : float or "optimal", optional
         Size and training tokens, counted one by one.

@@ -233,7 +233,7 @@ def search(
 
     Parameters
     ----------
-    architecture : Architecture, str, Transformer, dict or path
+    architecture : Architecture, str, shapes.Transformer, dict or path
         Anything that :func:`scaling_utils.architectures.resolve` takes.
     devices : int, optional
         How many there are; the fewest on which something fits unless given.

@@ -61,7 +61,7 @@ def cookbook_flops(
 
     Parameters
     ----------
-    architecture : Architecture, str, Transformer, dict or path
+    architecture : Architecture, str, shapes.Transformer, dict or path
         Of it layers, width and the ratio of key heads count.
     tokens : float
         Tokens of the run.
@@ -108,7 +108,7 @@ def rule_flops(architecture, tokens: float) -> Work:
 
     Parameters
     ----------
-    architecture : Architecture, str, Transformer, dict or path
+    architecture : Architecture, str, shapes.Transformer, dict or path
         The model.
     tokens : float
         Tokens of the run.
@@ -135,7 +135,7 @@ def dense_flops(architecture, tokens: float, context: int | None = None) -> Work
 
     Parameters
     ----------
-    architecture : Architecture, str, Transformer, dict or path
+    architecture : Architecture, str, shapes.Transformer, dict or path
         The model.
     tokens : float
         Tokens of the run.
@@ -193,7 +193,7 @@ def llm_analysis_hours(
 
     Parameters
     ----------
-    architecture : Architecture, str, Transformer, dict or path
+    architecture : Architecture, str, shapes.Transformer, dict or path
         A plain model.
     tokens : float
         Tokens of the run.
@@ -247,7 +247,7 @@ def cookbook_cache(architecture, batch: int = 1, context: int | None = None) -> 
 
     Parameters
     ----------
-    architecture : Architecture, str, Transformer, dict or path
+    architecture : Architecture, str, shapes.Transformer, dict or path
         The model.
     batch : int
         Sequences.
