@@ -415,3 +415,16 @@ def test_intervals_are_the_outer_fortieths_of_the_resamples(tmp_path, capsys):
     assert result["bootstrap"]["n"] == 200
     assert result["bootstrap"]["seed"] == 3
     assert result["bootstrap"]["level"] == 0.95
+
+
+def test_an_offset_at_its_edge_is_printed_as_zero(tmp_path, capsys):
+    N, D = (
+        grid.ravel() for grid in np.meshgrid(np.geomspace(1e7, 1e9, 5), np.geomspace(1e9, 1e11, 5))
+    )
+    loss = 20 * N**-0.15 + 2000 * D**-0.366 - 0.05  # below any law with an offset
+    path = tmp_path / "runs.csv"
+    rows = "".join(f"{n!r},{d!r},{x!r}\n" for n, d, x in np.c_[N, D, loss].tolist())
+    path.write_text("N,D,loss\n" + rows)
+    assert main(["fit", str(path), "--bootstrap", "20"]) == 0
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if one.split()[:1] == ["E"]]
+    assert line.split()[1] == "0"

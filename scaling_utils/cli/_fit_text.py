@@ -8,6 +8,8 @@ from scaling_utils.tables import Runs
 from scaling_utils.tables._gather import counted
 
 COUNTED = {"N": "parameters", "D": "tokens", "C": "FLOPs"}
+OFFSETS = ("E", "c")
+EDGE = 1e-12  # of a loss
 
 
 def in_words(result: dict, table: Runs) -> list[str]:
@@ -55,7 +57,7 @@ def _law(result: dict) -> list[str]:
     lines = [f"law         {result['formula']}, {result['unit']}"]
     for name, value in law.items():
         held = " (held)" if name in result["fixed"] else ""
-        lines.append(f"  {name:<8}  {value:.6g}{_bounds(intervals, name)}{held}")
+        lines.append(f"  {name:<8}  {_seen(name, value):.6g}{_bounds(intervals, name)}{held}")
     if "exponent_of_optimal_N" in result:
         lines.append(
             f"optimum     N grows as C^a, a = beta/(alpha+beta) = "
@@ -213,4 +215,9 @@ def _bounds(intervals: dict | None, name: str) -> str:
     if intervals[name] is None:
         return "  [no bounds]"
     low, high = intervals[name]
-    return f"  [{low:.4g}, {high:.4g}]"
+    return f"  [{_seen(name, low):.4g}, {_seen(name, high):.4g}]"
+
+
+def _seen(name: str, value: float) -> float:
+    """Return 0 for an offset at its edge: the solver works in logarithms and never arrives."""
+    return 0.0 if name in OFFSETS and abs(value) < EDGE else value
