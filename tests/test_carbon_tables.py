@@ -103,6 +103,21 @@ def test_embodied_by_hand():
     )
 
 
+def test_each_version_of_ecologits_is_named_with_its_own_figures():
+    # ecologits/impacts/llm.py as released: kg a card, kg a server of 8, years
+    released = {
+        "ecologits-2024": (143, 3000, 5, "0.8.2"),
+        "ecologits": (164, 5700, 3, "0.9.2"),
+        "ecologits-2026": (273, 5700, 3, "0.11.3"),
+    }
+    for name, (card, server, years, version) in released.items():
+        one = carbon.footprint(name)
+        assert (one.card_kg, one.server_kg, one.cards, one.life_years) == (card, server, 8, years)
+        assert version in one.source
+    # by hand: (273 + 712.5) kg over 26,280 h
+    assert carbon.footprint("ecologits-2026").per_hour == pytest.approx(0.0375, abs=5e-6)
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
