@@ -33,6 +33,12 @@ def rng() -> np.random.Generator:
 
 
 @pytest.fixture(autouse=True)
+def _no_width(monkeypatch):
+    """Let no terminal around the tests decide where the command line breaks its lines."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
+@pytest.fixture(autouse=True)
 def _close_figures():
     """Close what a test has drawn; costs nothing where matplotlib was never imported."""
     yield

@@ -84,8 +84,9 @@ def toc() -> dict:
 
 
 def toc_pages() -> list[str]:
-    listed = [entry["file"] for part in toc()["parts"] for entry in part["chapters"]]
-    return [toc()["root"], *listed]
+    chapters = [entry for part in toc()["parts"] for entry in part["chapters"]]
+    below = [entry for chapter in chapters for entry in chapter.get("sections", [])]
+    return [toc()["root"], *(entry["file"] for entry in chapters + below if "file" in entry)]
 
 
 # Parts of the table of contents that hold no chapters.

@@ -11,11 +11,12 @@ from typing import ClassVar
 
 import pytest
 
-from scaling_utils.cli import main, read_runs
+from scaling_utils.cli import main
 from scaling_utils.sweeps import clusters, read_config, run, sweep
 from scaling_utils.sweeps.config import LARGEST_FILE
 from scaling_utils.sweeps.jobs import MOST_JOBS
 from scaling_utils.sweeps.worker import TRIES
+from scaling_utils.tables import read as read_runs
 
 PAGE = (Path(__file__).parent.parent / "book" / "sweeps.md").read_text(encoding="utf-8")
 

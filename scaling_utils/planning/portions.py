@@ -115,7 +115,8 @@ def attention_portion(a: Architecture, tensor):
     positions = d * queries if shape.positions == "relative" else 0
     biases = (a.qkv_bias or a.attention_bias) * (queries + 2 * keys) + a.attention_bias * d
     gains = {"none": 0, "head": 2 * shape.d_head, "width": queries + keys}[a.qk_norm]
-    return 2 * d * (queries + keys) + positions + biases + gains
+    sinks = a.sinks * shape.n_head / t
+    return 2 * d * (queries + keys) + positions + biases + gains + sinks
 
 
 def mixture_portion(a: Architecture, tensor, expert):
@@ -133,9 +134,10 @@ def mixture_portion(a: Architecture, tensor, expert):
     tuple of float or array
         Router and shared experts, which every expert-parallel device has; the routed experts.
     """
-    one = (3 if a.shape.gated else 2) * a.shape.d_model * a.d_expert / np.asarray(tensor)
-    router = a.shape.d_model * a.experts.count + a.choice_bias * a.experts.count
-    router += a.shared_gate * a.shape.d_model
+    wide, d = a.d_expert / np.asarray(tensor), a.shape.d_model
+    one = (3 if a.shape.gated else 2) * d * wide
+    one = one + a.expert_bias * ((2 if a.shape.gated else 1) * wide + d)
+    router = (d + a.choice_bias + a.expert_bias) * a.experts.count + a.shared_gate * d
     return router + a.experts.shared * one, a.experts.count / np.asarray(expert) * one
 
 
