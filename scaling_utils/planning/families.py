@@ -12,8 +12,9 @@ from functools import cache
 
 import numpy as np
 
-from scaling_utils import laws
 from scaling_utils._lazy import DATA
+from scaling_utils.laws import CoupledLaw, DataConstrainedLaw, KaplanJoint, ParametricLaw
+from scaling_utils.laws import get as published_law
 from scaling_utils.planning.seen import Seen, seen_by
 from scaling_utils.units import TRAINING_FLOPS
 
@@ -155,7 +156,7 @@ def family_of(law) -> Family:
     if law == RESAMPLED:
         return _stored()
     if isinstance(law, str):
-        found = laws.get(law)
+        found = published_law(law)
         if not _lawlike(found):
             raise ValueError(f"{WANTED}; {law!r} is a {type(found).__name__}")
         return _single(law, found, seen_by(law))
@@ -175,19 +176,17 @@ def family_of(law) -> Family:
 
 
 def _lawlike(law) -> bool:
-    return isinstance(
-        law, (laws.ParametricLaw, laws.CoupledLaw, laws.KaplanJoint, laws.DataConstrainedLaw)
-    )
+    return isinstance(law, (ParametricLaw, CoupledLaw, KaplanJoint, DataConstrainedLaw))
 
 
 def _parts(law) -> tuple[list[float], dict]:
     """Constants E, A, B, alpha, beta, q of a law, and its repetition constants where it has any."""
     repeats = {}
-    if isinstance(law, laws.DataConstrainedLaw):
+    if isinstance(law, DataConstrainedLaw):
         repeats = {"R_D_star": law.R_D_star, "R_N_star": law.R_N_star}
         law = law.law
-    if isinstance(law, laws.KaplanJoint):
-        law = laws.CoupledLaw.from_kaplan(law)
+    if isinstance(law, KaplanJoint):
+        law = CoupledLaw.from_kaplan(law)
     return [*(getattr(law, c) for c in CONSTANTS), getattr(law, "q", 1.0)], repeats
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from os import PathLike
 
-from scaling_utils import hardware
 from scaling_utils._check import number, whole
 from scaling_utils._remarks import Remark
+from scaling_utils.hardware import Device
+from scaling_utils.hardware import get as device_of
 from scaling_utils.planning import defaults, prices
 from scaling_utils.planning.ranges import Range, as_range
 
@@ -37,7 +38,7 @@ class Machine:
         What was assumed.
     """
 
-    device: hardware.Device
+    device: Device
     dtype: str
     ranges: dict[str, Range]
     devices: int | None = None
@@ -65,7 +66,7 @@ def machine_of(
     device, dtype, mfu, price, price_date, currency, power, pue, grid, devices, deadline, embodied
 ) -> Machine:
     """Return the machine of a plan's arguments; see ``plan`` for their meaning and errors."""
-    chip = device if isinstance(device, hardware.Device) else hardware.get(device)
+    chip = device if isinstance(device, Device) else device_of(device)
     chip.peak(dtype)  # an unknown format is refused here
     remarks: list[Remark] = []
     ranges = {
@@ -124,7 +125,7 @@ def _mfu(mfu, remarks: list[Remark]) -> Range:
         ) from None
 
 
-def _power(power, chip: hardware.Device, remarks: list[Remark]) -> Range | None:
+def _power(power, chip: Device, remarks: list[Remark]) -> Range | None:
     if power is not None:
         return as_range("power", power, "W")
     if chip.power is None:
