@@ -231,3 +231,12 @@ def test_what_is_refused():
         fit_valleys(C, N, loss).resample(by="budget")
     with pytest.raises(FitError, match="left out: none"):
         quiet(C, N, np.full(C.size, np.nan))
+
+
+def test_the_plain_isoflop_fit_refuses_to_draw_whole_budgets():
+    """It would count a budget that is drawn twice only once; widths cut across budgets."""
+    C, N, loss = study()
+    fit = fit_isoflop(C, N, loss)
+    with pytest.raises(ValueError, match=r'fit_valleys\(C, N, loss\).resample\(by="budgets"\)'):
+        fit.resample(by=C)
+    assert fit.resample(by=np.arange(C.size) % 3, n=20).n == 20

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
-from scaling_utils._check import member, number
+from scaling_utils._check import labels, member, number
 from scaling_utils.fitting._draws import LeftOut, Refits, batches
 from scaling_utils.fitting._isoflop_report import isoflop_evidence, not_bracketed
 from scaling_utils.fitting._line import trend_of
@@ -71,6 +72,8 @@ class IsoFlopFit(Fit):
     standard_error: float
     groups: list[np.ndarray] = field(repr=False)
 
+    _once: ClassVar[bool] = True  # the line counts each budget once, however often it was drawn
+
     @property
     def exponent(self) -> float:
         """a, with N growing as C^a."""
@@ -90,12 +93,26 @@ class IsoFlopFit(Fit):
         are drawn within each budget, so that every resample keeps the design. Sizes drawn with
         repeats hold a valley less well than all of them do: with ten sizes to a budget the errors
         come out about a third too large. Nothing is sought step by step here, so that ``check``
-        has nothing to check."""
+        has nothing to check. Whole budgets are drawn by ``fit_valleys``, and refused here with a
+        ValueError: the line would count a budget once that was drawn twice."""
+        if (
+            by is not None
+            and self._once
+            and self._draws_budgets(labels("by", by, len(self.residuals)))
+        ):
+            raise ValueError(
+                "by must not draw whole budgets here, whose line would count one drawn twice only "
+                'once: fit_valleys(C, N, loss).resample(by="budgets") draws them'
+            )
         if by is None and strata is None and draws is None:
             strata = np.empty(len(self.residuals), dtype=int)
             for k, rows in enumerate(self.groups):
                 strata[rows] = k
         return super().resample(by, n, seed, strata=strata, draws=draws, check=check)
+
+    def _draws_budgets(self, by: np.ndarray) -> bool:
+        """Whether no budget is divided between two labels."""
+        return all(len(np.unique(by[rows])) == 1 for rows in self.groups)
 
     def _law(self, columns: np.ndarray) -> Trend:
         return Trend(*map(float, columns))

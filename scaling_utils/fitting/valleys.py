@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -90,6 +91,8 @@ class ValleysFit(IsoFlopFit):
     def names(self) -> tuple[str, ...]:
         """G and a of N = G C^a, H and b of D = H C^b."""
         return ("G", "a", "H", "b")
+
+    _once: ClassVar[bool] = False
 
     def resample(
         self, by=None, n: int = 1000, seed: int = 0, *, strata=None, draws=None, check: int = 0
