@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
+import os
+import py_compile
 import sys
 import warnings
 
@@ -13,6 +16,7 @@ from scaling_utils.sweeps.code import function_digest, modules_of, source_digest
 from scaling_utils.sweeps.experiment import Experiment
 from scaling_utils.sweeps.ledger import Ledger
 from scaling_utils.sweeps.lines import source_id
+from scaling_utils.sweeps.loaded import Notes
 
 MAIN = '''\
 """An experiment."""
@@ -244,3 +248,20 @@ def test_the_id_of_an_origin_does_not_depend_on_this_version(tmp_path):
         warnings.simplefilter("error")
         older(tmp_path / "a.jsonl", "m:f", device="abacus", threads=1)
         read_ledger(tmp_path / "a.jsonl")
+
+
+def test_an_edit_within_a_second_is_not_hidden_by_a_compiled_file(tmp_path, monkeypatch):
+    file = tmp_path / "edited_at_once.py"
+    file.write_text("PART = 1\n")
+    then = file.stat().st_mtime
+    py_compile.compile(str(file))
+    file.write_text("PART = 3\n")  # of the same size
+    os.utime(file, (then, then))  # and of the same second
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    assert importlib.import_module(file.stem).PART == 1  # Python takes the compiled file
+    monkeypatch.delitem(sys.modules, file.stem)
+    notes = Notes([file.stem])
+    assert importlib.import_module(file.stem).PART == 3
+    assert notes.source(file.stem) == b"PART = 3\n"
+    monkeypatch.delitem(sys.modules, file.stem)
