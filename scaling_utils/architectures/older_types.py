@@ -1,4 +1,9 @@
-"""The model_types of transformers whose keys are their own: GPT-2 to Falcon."""
+"""The model_types of transformers whose keys are their own: GPT-2 to Falcon.
+
+Each function takes the ``Keys`` of a configuration and returns two dictionaries: the arguments of
+``Transformer``, and further ones of ``Architecture``. A key of the wrong kind is a TypeError or a
+ValueError, one that contradicts another a ValueError.
+"""
 
 from __future__ import annotations
 
@@ -22,45 +27,13 @@ _FALCON = USUAL | {
 
 
 def gpt2(keys: Keys):
-    """Read a configuration of GPT-2.
-
-    Parameters
-    ----------
-    keys : Keys
-        The configuration.
-
-    Returns
-    -------
-    dict, dict
-        Arguments of ``Transformer``, and further ones of ``Architecture``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a key is of the wrong kind, or contradicts another.
-    """
+    """Read a configuration of GPT-2."""
     keys.only("add_cross_attention", (False,), False)
     return read_shape(keys, "gpt2", (12, 768, 12, None, None, None, 50257, 1024, True), _OLD, False)
 
 
 def gpt_bigcode(keys: Keys):
-    """Read a configuration of SantaCoder and StarCoder.
-
-    Parameters
-    ----------
-    keys : Keys
-        The configuration.
-
-    Returns
-    -------
-    dict, dict
-        Arguments of ``Transformer``, and further ones of ``Architecture``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a key is of the wrong kind, or contradicts another.
-    """
+    """Read a configuration of SantaCoder and StarCoder."""
     keys.only("add_cross_attention", (False,), False)
     defaults = (12, 768, 12, None, None, None, 50257, 1024, True)
     shape, fields = read_shape(keys, "gpt2", defaults, _OLD, False)
@@ -75,46 +48,14 @@ def gpt_bigcode(keys: Keys):
 
 
 def gptj(keys: Keys):
-    """Read a configuration of GPT-J.
-
-    Parameters
-    ----------
-    keys : Keys
-        The configuration.
-
-    Returns
-    -------
-    dict, dict
-        Arguments of ``Transformer``, and further ones of ``Architecture``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a key is of the wrong kind, or contradicts another.
-    """
+    """Read a configuration of GPT-J."""
     return read_shape(
         keys, "gptj", (28, 4096, 16, None, None, None, 50400, 2048, False), _OLD, False
     )
 
 
 def gpt_neox(keys: Keys):
-    """Read a configuration of GPT-NeoX and Pythia.
-
-    Parameters
-    ----------
-    keys : Keys
-        The configuration.
-
-    Returns
-    -------
-    dict, dict
-        Arguments of ``Transformer``, and further ones of ``Architecture``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a key is of the wrong kind, or contradicts another.
-    """
+    """Read a configuration of GPT-NeoX and Pythia."""
     defaults = (44, 6144, 64, None, None, 24576, 50432, 2048, False)
     shape, fields = read_shape(keys, "neox", defaults, heads=False)
     fields["attention_bias"] = keys.flag("attention_bias", True)
@@ -123,23 +64,7 @@ def gpt_neox(keys: Keys):
 
 
 def phi(keys: Keys):
-    """Read a configuration of Phi-1 and Phi-2.
-
-    Parameters
-    ----------
-    keys : Keys
-        The configuration.
-
-    Returns
-    -------
-    dict, dict
-        Arguments of ``Transformer``, and further ones of ``Architecture``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a key is of the wrong kind, or contradicts another.
-    """
+    """Read a configuration of Phi-1 and Phi-2."""
     defaults = (24, 2048, 32, None, None, 8192, 51200, 2048, False)
     shape, fields = read_shape(keys, "gptj", defaults)
     keys.only("qk_layernorm", (False,), False)
@@ -147,23 +72,7 @@ def phi(keys: Keys):
 
 
 def opt(keys: Keys):
-    """Read a configuration of OPT.
-
-    Parameters
-    ----------
-    keys : Keys
-        The configuration.
-
-    Returns
-    -------
-    dict, dict
-        Arguments of ``Transformer``, and further ones of ``Architecture``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a key is of the wrong kind, or contradicts another.
-    """
+    """Read a configuration of OPT."""
     names = USUAL | {"d_ff": ("ffn_dim",)}
     shape, fields = read_shape(
         keys, "opt", (12, 768, 12, None, None, 3072, 50272, 2048, True), names, False
@@ -184,23 +93,7 @@ def opt(keys: Keys):
 
 
 def bloom(keys: Keys):
-    """Read a configuration of BLOOM.
-
-    Parameters
-    ----------
-    keys : Keys
-        The configuration.
-
-    Returns
-    -------
-    dict, dict
-        Arguments of ``Transformer``, and further ones of ``Architecture``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a key is of the wrong kind, or contradicts another.
-    """
+    """Read a configuration of BLOOM."""
     return read_shape(
         keys, "bloom", (2, 64, 8, None, None, None, 250880, 2048, True), _BLOOM, False
     )
