@@ -8,7 +8,7 @@ from fit_tables import TRUE, as_csv, codes, fitted, table_of_runs
 
 from scaling_utils import fitting
 from scaling_utils.cli import main
-from scaling_utils.cli._saved import load
+from scaling_utils.fitting import load
 
 
 @pytest.fixture(scope="module")

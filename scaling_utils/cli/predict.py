@@ -12,9 +12,9 @@ from scaling_utils.cli._fit_remarks import about_reach
 from scaling_utils.cli._numbers import Number, shown
 from scaling_utils.cli._out import emit, output_options
 from scaling_utils.cli._reading import read_table
-from scaling_utils.cli._saved import SavedFit, load
 from scaling_utils.cli._tables import Table, pairs
 from scaling_utils.cli.fit import Point
+from scaling_utils.fitting import SavedFit, load
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 MOST_POINTS = 10_000
