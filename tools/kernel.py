@@ -17,6 +17,8 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbclient.util import run_sync
 
 CELL_TIMEOUT = 600  # seconds
+# A library takes its own variable before OpenMP's: one that a shell exports would win.
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 PROBE = {  # asked of the kernel after the last cell
     "peak": "__import__('resource').getrusage(0).ru_maxrss",
     "gpu": "(lambda m: m['torch'].cuda.get_device_name() "
@@ -65,7 +67,7 @@ class Pace:
 def kernel_environment() -> dict[str, str]:
     """Return the environment of a chapter's kernel: one thread, figures shown in place."""
     backend = "module://matplotlib_inline.backend_inline"
-    return {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": backend}
+    return {**os.environ, **dict.fromkeys(THREADS, "1"), "MPLBACKEND": backend}
 
 
 def run(

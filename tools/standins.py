@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from kernel import kernel_environment
+from kernel import THREADS, kernel_environment
 
 # What numpy can be told to do without, from the oldest that it knows on; it goes by level.
 LEVELS = {"baseline": 0, "avx2": 1, "avx512": 2}
@@ -52,7 +52,8 @@ class StandIn:
             "ATEN_CPU_CAPABILITY": self.torch,
             "MKL_CBWR": self.mkl,
             "NPY_DISABLE_CPU_FEATURES": " ".join(self.switched_off(dispatched)),
-            "OMP_NUM_THREADS": str(self.threads),
+            # MKL's and OpenBLAS's own variables go before OpenMP's, and may be set already.
+            **dict.fromkeys(THREADS, str(self.threads)),
             # Threads that wait for each other sleep, so that two chapters can share two cores.
             "OMP_WAIT_POLICY": "passive",
             "OPENBLAS_THREAD_TIMEOUT": "4",  # the least: 2^4 rounds of looking for work
