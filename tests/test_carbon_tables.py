@@ -44,7 +44,7 @@ def test_a_state_is_in_grams_and_not_in_pounds():
     ("place", "says"),
     [
         ("Frnace", r"did you mean 'france'"),
-        ("FR", r"alpha-3, such as FRA"),
+        ("FX", r"such as FRA, FR or US-CA"),
         ("", r"place must be one of"),
         ("Atlantis", r"place must be one of"),
     ],

@@ -18,8 +18,6 @@ from scaling_utils import (
 )
 from scaling_utils.cli import main
 from scaling_utils.cli._numbers import Duration, Ranged
-from scaling_utils.cli._places import place_of
-from scaling_utils.cli._prices import price_of
 from scaling_utils.units import GIB, PF_DAY
 
 
@@ -242,15 +240,15 @@ def test_the_emissions_of_a_published_run(capsys):
 
 @pytest.mark.parametrize("name", ["France", "FRA", "FR", "fr", " france "])
 def test_a_place_has_many_names(capsys, name):
-    assert carbon.grid(place_of(name)).place == "France"
+    result = asked(capsys, "carbon --kwh 1 --grid", name)
+    assert result["grid"]["place"] == carbon.grid(name).place == "France"
 
 
-def test_places_by_two_letters():
+def test_places_by_two_letters(capsys):
     for short, long in (("US", "USA"), ("UK", "GBR"), ("GB", "GBR"), ("DE", "DEU"), ("CN", "CHN")):
-        assert place_of(short) == long
-    assert carbon.grid(place_of("US-CA")).code == "US-CA"
-    with pytest.raises(ValueError, match="did you mean 'France'"):
-        place_of("Frence")
+        assert carbon.grid(short).code == long
+    assert carbon.grid("US-CA").code == "US-CA"
+    assert "did you mean 'france'" in refused(capsys, "carbon --kwh 1 --grid Frence")
 
 
 # --- memory -----------------------------------------------------------------------------
@@ -458,11 +456,11 @@ def test_a_plan_is_the_same_for_the_same_seed(capsys):
         ("plan --flops 1e24 --deadline 30x", "--deadline: has units s, min, h"),
         ("plan --flops 1e24 --law chinchila", "did you mean 'chinchilla'"),
         ("plan --flops 1e24 --device H100", "did you mean 'H100-PCIe' or 'H100-SXM'"),
-        ("plan --flops 1e24 --grid Frence", "did you mean 'France'"),
+        ("plan --flops 1e24 --grid Frence", "did you mean 'france'"),
         ("plan --flops 1e24 --n 5", "--n must be at least 100"),
         ("plan --flops 1e24 --seed -1", "--seed: must be a positive number"),
         ("plan --params 70B --tokens 1T --largest 7B", "--params = 7e+10 and --largest = 7e+09"),
-        ("plan --flops 1e24 --prices none.csv", "--prices: none.csv: No such file"),
+        ("plan --flops 1e24 --prices none.csv", "none.csv: No such file"),
         ("plan --flops 1e24 --prices none.csv --price 2", "--prices has the price"),
         ("plan --model llama-3-9b --tokens 1T", "nearest: "),
         ("plan --flops 5", "5 PF-days are 4.32e+20 FLOPs"),
@@ -499,23 +497,27 @@ def test_a_price_is_read_from_a_table(tmp_path, capsys):
         "device,price,date,currency,who\nH100-SXM,2.5,2026-11-01,EUR,a\n"
         "H100-SXM,2.0,2026-10-01,EUR,b\nh100-sxm,4,2026-11-02,EUR,c\nT4,0.3,2026-01-01,USD,d\n"
     )
-    found = price_of(str(path), "H100-SXM")
-    assert found == {"price": (2.0, 2.5, 4.0), "price_date": "2026-10-01", "currency": "EUR"}
-    assert price_of(str(path), "T4")["price"] == 0.3
     result = asked(capsys, "plan --money 1M --prices", str(path))
-    own = planning.plan(money=1e6, price=(2.0, 2.5, 4.0), price_date="2026-10-01", currency="EUR")
+    price = result["inputs"]["price"]
+    # Of 2, 2.5 and 4: a tenth of two steps is a fifth of one, so 2 + .2 x .5 and 4 - .2 x 1.5.
+    assert [price[of] for of in ("low", "middle", "high")] == pytest.approx([2.1, 2.5, 3.7])
+    assert price["date"] == "2026-10-01 to 2026-11-02"
+    day = asked(capsys, "plan --money 1M --price-date 2026-10-01 --prices", str(path))
+    assert day["inputs"]["price"]["middle"] == 2
+    own = planning.plan(money=1e6, price=path)
+    assert own.answers["cost"].unit == "EUR"
     assert result["answers"] == json.loads(json.dumps(own.as_dict()))["answers"]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "lacks the column device; found: nothing"),
-        ("device,price\nH100-SXM,2\n", "lacks the column date"),
+        ("", "missing: device, price, date"),
+        ("device,price\nH100-SXM,2\n", "missing: date"),
         ("device,price,date\nT4,2,2026-11-01\n", "has no row of H100-SXM"),
-        ("device,price,date\nH100-SXM,-2,2026-11-01\n", "line 2: must be a positive number"),
-        ("device,price,date\nH100-SXM,2,yesterday\n", "line 2: Invalid isoformat"),
-        ("device,price,date\nH100-SXM,2,\n", "line 2: Invalid isoformat"),
+        ("device,price,date\nH100-SXM,-2,2026-11-01\n", "above 0, got '-2' in line 2"),
+        ("device,price,date\nH100-SXM,2,yesterday\n", "got 'yesterday' in line 2"),
+        ("device,price,date\nH100-SXM,2,\n", "got '' in line 2"),
         (
             "device,price,date,currency\nH100-SXM,2,2026-11-01,EUR\nH100-SXM,2,2026-11-01,USD\n",
             "has H100-SXM in EUR, USD",

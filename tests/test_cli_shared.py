@@ -158,7 +158,7 @@ def test_completion_offers_commands_and_options(capsys, monkeypatch):
         ("carbon --kwh 5 --device-hours 5", "one of the two"),
         ("carbon --device-hours 5", "give --device (rated power) or --power (watts)"),
         ("carbon --device-hours 5 --power 0.7", "0.7 kW are 700 W"),
-        ("carbon --kwh 5 --grid Frence", "did you mean 'France'"),
+        ("carbon --kwh 5 --grid Frence", "did you mean 'france'"),
         ("carbon --kwh 5 --grid 0.4", "0.4 kg are 400 g"),
         ("carbon --kwh 5 --pue 0.9", "--pue must be from 1"),
         ("carbon --kwh 5 --pue Gogle", "did you mean 'Google'"),

@@ -391,8 +391,8 @@ def test_prices_come_from_a_dated_table(tmp_path):
         ("device,price,date\nH100-SXM,2,\n", "got '' in line 2"),
         ("device,price,date\nH100-SXM,2,last week\n", "date must be a day"),
         ("device,price,date\nT4,2,2026-11-01\n", "no row of H100-SXM; its devices: T4"),
-        ("device,price,date\nH100-SXM,-2,2026-11-01\n", "above 0, got -2"),
-        ("device,price,date\nH100-SXM,two,2026-11-01\n", "must be a number, got 'two'"),
+        ("device,price,date\nH100-SXM,-2,2026-11-01\n", "above 0, got '-2' in line 2"),
+        ("device,price,date\nH100-SXM,two,2026-11-01\n", "must be a number above 0, got 'two'"),
         (
             "device,price,date,currency\nH100-SXM,2,2026-11-01,USD\nH100-SXM,2,2026-11-01,EUR\n",
             "in EUR, USD",

@@ -50,5 +50,5 @@ def named(argument: str, name, answering: dict[str, str]) -> str:
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
     raise ValueError(
         f"{argument} must be one of {len(set(answering.values()))} names or their codes "
-        f"(ISO 3166 alpha-3, such as FRA, or US-CA); got {name!r}{hint}"
+        f"(ISO 3166, such as FRA, FR or US-CA); got {name!r}{hint}"
     )

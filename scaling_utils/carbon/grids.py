@@ -77,7 +77,14 @@ def _all() -> tuple[Intensity, ...]:
 @cache
 def _answering() -> dict[str, str]:
     names = {_tables.folded(one.place): one.code for one in _all()}
-    return names | {_tables.folded(one.code): one.code for one in _all()}
+    codes = {_tables.folded(one.code): one.code for one in _all()}
+    there = set(codes.values())
+    short = {
+        _tables.folded(row["code_2"]): row["code_3"]
+        for row in _tables.rows("country_codes.csv")
+        if row["code_3"] in there
+    }
+    return short | codes | names
 
 
 def places() -> dict[str, str]:
@@ -119,7 +126,7 @@ def grid(place: str, year: int | None = None) -> Intensity:
     Parameters
     ----------
     place : str
-        ISO code or English name in any case: "FRA", "France", "US-CA", "world".
+        ISO code or English name in any case: "FRA", "FR", "France", "US-CA", "world".
     year : int, optional
         Year that the figure describes; the latest in the table unless given. Years differ between
         places, so print ``.year`` with the answer.

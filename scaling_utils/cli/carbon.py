@@ -9,7 +9,6 @@ from scaling_utils._remarks import Remark
 from scaling_utils.cli._names import Listed, known
 from scaling_utils.cli._numbers import Number, Word, shown
 from scaling_utils.cli._out import emit, output_options
-from scaling_utils.cli._places import place_of
 from scaling_utils.cli._tables import Table, pairs
 from scaling_utils.cli.hardware import device_of
 
@@ -128,7 +127,7 @@ def _emitted(kwh: float, grid: str | None, year: int | None, remarks: list[Remar
     try:
         intensity, about = float(grid), {"source": "given"}
     except ValueError:
-        intensity = carbon.grid(place_of(grid), year)
+        intensity = carbon.grid(grid, year)
         about = {
             "place": intensity.place,
             "code": intensity.code,

@@ -10,7 +10,6 @@ import click
 from scaling_utils.cli._names import Listed, known, with_options
 from scaling_utils.cli._numbers import Duration, Number, Ranged, Word
 from scaling_utils.cli._out import emit, output_options
-from scaling_utils.cli._prices import price_of
 
 DTYPES = ("bf16", "fp16", "tf32", "fp32", "fp8", "fp4")
 ATTENTION = ("causal", "dense")
@@ -78,7 +77,7 @@ _OPTIONS = [
             show_default=True),
     _option("--mfu", "mfu", Ranged("share"), "Share of the dense peak: 0.4 or 0.3:0.4:0.5."),
     _option("--price", "price", Ranged("money"), "Money per device-hour; there is no default."),
-    _option("--price-date", "price_date", None, "Day on which the price was read, 2026-11-01."),
+    _option("--price-date", "price_date", None, "Day of the price, or of the rows of --prices."),
     _option("--currency", "currency", None, "Of the price.", default="USD", show_default=True),
     _option("--prices", "prices", click.Path(), "CSV with columns device, price and date."),
     _option("--power", "power", Ranged("plain"), "Watts of one device."),
@@ -130,9 +129,9 @@ def command(ctx, prices, fit, purse, as_json, strict, **given) -> int:
     given["device"] = _device(given["device"])
     given["grid"] = _grid(given["grid"])
     if prices is not None:
-        if given["price"] is not None or given["price_date"] is not None:
-            raise ValueError("--prices has the price and its date; leave --price and its date out")
-        given |= price_of(prices, given["device"])
+        if given["price"] is not None:
+            raise ValueError("--prices has the price; leave --price out")
+        given["price"] = prices
     plan = planning.plan(**given)
     remarks = [replace(r, sentence=with_options(r.sentence, ctx.command)) for r in plan.remarks]
     result = {"asked": _asked(given), "n": given["n"], "seed": given["seed"], **plan.as_dict()}
@@ -192,9 +191,7 @@ def _grid(text: str | None):
     if text is None:
         return None
     if re.search(r"[A-Za-z]{2}", text):
-        from scaling_utils.cli._places import place_of
-
-        return place_of(text)
+        return text
     return Ranged("plain").convert(text, None, None)
 
 

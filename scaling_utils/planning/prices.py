@@ -21,9 +21,10 @@ def read(path, device: Device, date: str | None = None) -> tuple[Range, str, str
     Parameters
     ----------
     path : str or path
-        A CSV with the columns ``device`` (a name that ``hardware.get`` knows), ``price`` (of one
-        device and hour) and ``date`` (the day on which it was read, such as 2026-11-01). A column
-        ``currency`` says which; others, such as provider, region or term, are for you.
+        A CSV with the columns ``device`` (a name of ``hardware.devices()`` in any case, or one
+        that ``hardware.get`` knows), ``price`` (of one device and hour) and ``date`` (the day on
+        which it was read, such as 2026-11-01). A column ``currency`` says which; others, such as
+        provider, region or term, are for you.
     device : Device
         Whose rows count.
     date : str, optional
@@ -43,39 +44,51 @@ def read(path, device: Device, date: str | None = None) -> tuple[Range, str, str
     OSError
         If the file cannot be read.
     """
-    with Path(path).open(encoding="utf-8-sig", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    missing = [c for c in COLUMNS if not rows or c not in rows[0]]
-    if missing:
-        raise ValueError(
-            f"price: {path} must have rows with the columns {', '.join(COLUMNS)}; "
-            f"missing: {', '.join(missing)}"
-        )
+    rows = _rows(path)
     each = [(line, row) for line, row in enumerate(rows, 2) if _is(row["device"], device)]
     days = [_day(path, line, row) for line, row in each]
-    kept = [
-        row for (_, row), day in zip(each, days, strict=True) if date is None or str(date) == day
-    ]
+    kept = [one for one, day in zip(each, days, strict=True) if date is None or str(date) == day]
     if not kept:
         known = ", ".join(sorted({row["device"] or "" for row in rows}))
         when = "" if date is None else f" on {date}"
         raise ValueError(f"price: {path} has no row of {device.name}{when}; its devices: {known}")
-    currencies = {(row.get("currency") or "").strip() for row in kept}
+    currencies = {(row.get("currency") or "").strip() for _, row in kept}
     if len(currencies) > 1:
         raise ValueError(
             f"price: {path} has {device.name} in {', '.join(sorted(currencies))}: keep one currency"
         )
-    prices = [_price(row) for row in kept]
-    days = sorted({row["date"].strip() for row in kept})
+    prices = [_price(path, line, row) for line, row in kept]
+    days = sorted({row["date"].strip() for _, row in kept})
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     source = f"{len(prices)} rows of {Path(path).name}, read {when}"
     quantiles = map(float, np.quantile(prices, LEVELS))
     return Range(*quantiles, "", source), when, currencies.pop()
 
 
-def _is(name: str | None, device: Device) -> bool:
+def _rows(path) -> list[dict[str, str]]:
+    """Return the rows of a table, with names of columns as they are compared."""
     try:
-        return get((name or "").strip()).name == device.name
+        with Path(path).open(encoding="utf-8-sig", newline="") as stream:
+            table = csv.DictReader(stream)
+            table.fieldnames = [(head or "").strip() for head in table.fieldnames or ()]
+            rows = list(table)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"price: {path} must be a CSV file in UTF-8: {error}") from error
+    missing = [c for c in COLUMNS if not rows or c not in table.fieldnames]
+    if missing:
+        raise ValueError(
+            f"price: {path} must have rows with the columns {', '.join(COLUMNS)}; "
+            f"missing: {', '.join(missing)}"
+        )
+    return rows
+
+
+def _is(name: str | None, device: Device) -> bool:
+    written = (name or "").strip()
+    if written.casefold() == device.name.casefold():
+        return True
+    try:
+        return get(written).name == device.name
     except ValueError:
         return False
 
@@ -91,9 +104,10 @@ def _day(path, line: int, row: dict[str, str]) -> str:
     return text
 
 
-def _price(row: dict[str, str]) -> float:
+def _price(path, line: int, row: dict[str, str]) -> float:
     try:
-        value = float(row["price"])
+        return number("price", float(row["price"]), above=0)
     except (TypeError, ValueError):
-        raise ValueError(f"price must be a number, got {row['price']!r}") from None
-    return number("price", value, above=0)
+        raise ValueError(
+            f"price must be a number above 0, got {row['price']!r} in line {line} of {path}"
+        ) from None
