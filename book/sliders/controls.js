@@ -1,0 +1,188 @@
+// What the pages with sliders share: numbers as text, the state of the controls, and charts.
+// The build joins this module and that of a page into one script; see tools/sliders.py.
+
+// Four digits: 1.234e24, 12,350, 0.01235. tools/slider_answers.py writes numbers the same way.
+export function text(x) {
+  if (x === null || !Number.isFinite(x)) return "none";
+  if (x === 0) return "0";
+  const [digits, power] = x.toExponential(3).split("e");
+  const e = Number(power);
+  if (e >= 6 || e < -3) return `${digits}e${e}`;
+  const rounded = Number(`${digits}e${e}`);
+  if (e < 3) return rounded.toFixed(3 - e);
+  return String(rounded).replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+// The 10, 50 and 90 % of draws, without interpolation; a draw without a value lies above all.
+export function quantiles(values) {
+  const sorted = values.map((x) => (Number.isNaN(x) ? Infinity : x)).sort((a, b) => a - b);
+  return [0.1, 0.5, 0.9].map((q) => sorted[Math.max(0, Math.ceil(sorted.length * q) - 1)]);
+}
+
+export function withRange(values) {
+  const [low, middle, high] = quantiles(values);
+  return values.length > 1 ? `${text(middle)} (${text(low)} to ${text(high)})` : text(middle);
+}
+
+// A difference of losses that rounding could make is none.
+export const settled = (x) => (Math.abs(x) < 1e-9 ? 0 : x);
+
+export const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
+
+// A slider moves in the logarithm of what its number field says, or in the number itself.
+const SCALES = {
+  linear: { to: (x) => x, from: (s) => Number(s.toPrecision(12)) },
+  log10: { to: Math.log10, from: (s) => Number((10 ** s).toPrecision(3)) },
+  log2: { to: Math.log2, from: (s) => 2 ** s },
+  whole: { to: Math.log10, from: (s) => Math.round(Number((10 ** s).toPrecision(3))) },
+};
+
+class Control {
+  constructor(box) {
+    this.name = box.dataset.name;
+    this.field = box.querySelector("[data-field]");
+    this.slider = box.querySelector("input[type=range]");
+    this.scale = SCALES[box.dataset.scale] ?? null;
+    if (this.scale) {
+      this.ends = [Number(this.field.min), Number(this.field.max)];
+      [this.from, this.to] = this.ends.map(this.scale.to);
+    }
+  }
+
+  get value() {
+    return this.scale ? this.known : this.field.value;
+  }
+
+  // Take a value from the address or from a field; what is no value of this control is refused.
+  set(given) {
+    if (!this.scale) {
+      const options = [...(this.field.options ?? [])].map((option) => option.value);
+      if (options.length && !options.includes(given)) return;
+      this.field.value = given;
+      return;
+    }
+    const number = given === "" ? NaN : Number(given);
+    if (!Number.isFinite(number)) return;
+    let inside = clamp(number, ...this.ends);
+    if (this.scale === SCALES.whole) inside = Math.round(inside);
+    if (this.scale === SCALES.log2) inside = 2 ** Math.round(Math.log2(inside));
+    this.known = inside;
+    const share = (this.scale.to(inside) - this.from) / (this.to - this.from);
+    this.slider.value = Math.round(share * Number(this.slider.max));
+    this.slider.setAttribute("aria-valuetext", text(inside));
+  }
+
+  show() {
+    if (this.scale) this.field.value = this.known;
+  }
+
+  slide() {
+    const share = Number(this.slider.value) / Number(this.slider.max);
+    // Logarithms miss the ends by their last digit.
+    const end = { 0: this.ends[0], 1: this.ends[1] }[share];
+    this.set(end ?? this.scale.from(this.from + share * (this.to - this.from)));
+    this.show();
+  }
+}
+
+// Connect the controls of a page with a function of their values, and with the address.
+export function run(answer) {
+  const root = document.querySelector(".sliders");
+  const data = JSON.parse(root.querySelector("script[type='application/json']").textContent);
+  const controls = [...root.querySelectorAll("[data-name]")].map((box) => new Control(box));
+  const first = Object.fromEntries(controls.map((one) => [one.name, one.field.defaultValue
+    ?? [...one.field.options].find((option) => option.defaultSelected).value]));
+  const spoken = root.querySelector("[aria-live]");
+  let waiting = 0;
+
+  function update(quietly) {
+    const state = Object.fromEntries(controls.map((one) => [one.name, one.value]));
+    const found = answer(data, state);
+    for (const cell of root.querySelectorAll("[data-answer]")) {
+      cell.textContent = found.cells[cell.dataset.answer] ?? "";
+    }
+    root.querySelector(".chart").innerHTML = found.chart;
+    clearTimeout(waiting);
+    const speak = () => {
+      if (spoken.textContent !== found.sentence) spoken.textContent = found.sentence;
+      if (!quietly) history.replaceState(null, "", `#${new URLSearchParams(state)}`);
+    };
+    // While a slider moves, neither a reader's ear nor the address follows each step.
+    if (quietly) speak();
+    else waiting = setTimeout(speak, 250);
+  }
+
+  function restore() {
+    const given = new URLSearchParams(location.hash.slice(1));
+    for (const one of controls) {
+      one.set(first[one.name]);
+      if (given.has(one.name)) one.set(given.get(one.name));
+      one.show();
+    }
+    update(true);
+  }
+
+  for (const one of controls) {
+    one.field.addEventListener("input", () => {
+      one.set(one.field.value);
+      update();
+    });
+    one.field.addEventListener("change", () => one.show());
+    one.slider?.addEventListener("input", () => {
+      one.slide();
+      update();
+    });
+  }
+  root.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
+  window.addEventListener("hashchange", restore);
+  restore();
+  for (const part of root.querySelectorAll("[hidden]")) part.hidden = false;
+}
+
+// Charts: one drawing of 360 by 300 units, in the colours of the page.
+
+export const BOX = { left: 52, right: 348, top: 12, bottom: 256 };
+
+function ticks(low, high, log) {
+  const [from, to] = log ? [Math.log10(low), Math.log10(high)] : [low, high];
+  const raw = (to - from) / 4;
+  const size = 10 ** Math.floor(Math.log10(raw));
+  const step = log ? Math.max(1, Math.ceil(raw)) : [1, 2, 5, 10].map((k) => k * size).find((k) => k >= raw);
+  const found = [];
+  for (let k = Math.ceil(from / step); k * step <= to; k++) found.push(k * step);
+  return found.map((x) => (log ? 10 ** x : x));
+}
+
+const tickText = (x, log) => (log ? `1e${Math.round(Math.log10(x))}` : String(Number(x.toPrecision(4))));
+
+// Lines are {kind, points}, dots {kind, x, y}, labels {x, y, words}.
+export function chart({ x, y, xlog, ylog, xname, yname, lines, dots, labels }) {
+  const place = (range, log, low, high) => (v) => {
+    const f = log ? Math.log : (u) => u;
+    return low + ((f(v) - f(range[0])) / (f(range[1]) - f(range[0]))) * (high - low);
+  };
+  const px = place(x, xlog, BOX.left, BOX.right);
+  const py = place(y, ylog, BOX.bottom, BOX.top);
+  const at = ([u, v]) => `${px(u).toFixed(1)} ${clamp(py(v), -999, 999).toFixed(1)}`;
+  let drawn = `<clipPath id="inside"><rect x="${BOX.left}" y="${BOX.top}" width="${BOX.right - BOX.left}" height="${BOX.bottom - BOX.top}"/></clipPath>`;
+  for (const v of ticks(...x, xlog)) {
+    drawn += `<path class="tick" d="M${px(v).toFixed(1)} ${BOX.top}V${BOX.bottom}"/><text x="${px(v).toFixed(1)}" y="${BOX.bottom + 15}" text-anchor="middle">${tickText(v, xlog)}</text>`;
+  }
+  for (const v of ticks(...y, ylog)) {
+    drawn += `<path class="tick" d="M${BOX.left} ${py(v).toFixed(1)}H${BOX.right}"/><text x="${BOX.left - 5}" y="${(py(v) + 4).toFixed(1)}" text-anchor="end">${tickText(v, ylog)}</text>`;
+  }
+  drawn += `<text x="${(BOX.left + BOX.right) / 2}" y="${BOX.bottom + 34}" text-anchor="middle">${xname}</text><text transform="translate(12 ${(BOX.top + BOX.bottom) / 2}) rotate(-90)" text-anchor="middle">${yname}</text>`;
+  const paths = lines.map(({ kind, points }) => {
+    const there = points.filter(([, v]) => Number.isFinite(v));
+    return there.length ? `<path class="${kind}" d="M${there.map(at).join("L")}"/>` : "";
+  });
+  const round = dots.map((dot) => `<circle class="${dot.kind}" r="5" cx="${px(dot.x).toFixed(1)}" cy="${py(dot.y).toFixed(1)}"/>`);
+  drawn += `<g clip-path="url(#inside)">${paths.join("")}${round.join("")}</g>`;
+  for (const one of labels ?? []) {
+    const [u, v] = [px(one.x), py(one.y)];
+    if (u > BOX.left && u < BOX.right - 30 && v > BOX.top + 8 && v < BOX.bottom) {
+      drawn += `<text x="${(u + 4).toFixed(1)}" y="${(v - 4).toFixed(1)}">${one.words}</text>`;
+    }
+  }
+  return drawn;
+}

@@ -1,0 +1,229 @@
+"""The pages with sliders: their constants, controls and first answers, and their script.
+
+Constants come from the package's own objects, as JSON. A browser loads no ES module from another
+file where a page is opened from a disk, so the two modules of a page, book/sliders/controls.js and
+its own, are joined into one and stand in the page.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import slider_answers as answers
+from bookdata import Book
+from slider_controls import ADDITIVE, CONTROLS, DEVICES, MODELS, first
+
+from scaling_utils import architectures, hardware, planning
+from scaling_utils.memory import RESERVE, RESERVE_RANGE, logits
+from scaling_utils.memory.activation import RECOMPUTE
+from scaling_utils.memory.conventions import CONVENTIONS
+from scaling_utils.memory.instants import PARTS
+from scaling_utils.planning.families import CONSTANTS
+from scaling_utils.planning.kept import layer_activations
+from scaling_utils.planning.portions import held, layer_portion, vocabulary_portion
+from scaling_utils.planning.reserves import room
+from scaling_utils.planning.rules import limits
+
+IMPORT = re.compile(r"^import .*;\n", flags=re.M)
+EXPORT = re.compile(r"^export ", flags=re.M)
+LONGEST = 131_072  # tokens of a sequence, which all presets can be asked for
+INSTANTS = ("forward", "backward", "later forward", "later backward", "last layer", "step")
+ROWS = {
+    "planner": {
+        "N": "Best size, parameters",
+        "D": "Tokens",
+        "ratio": "Tokens per parameter",
+        "best": "Loss, nats per token",
+        "deviceHours": "Device-hours",
+        "hours": "Hours on the clock",
+        "days": "Days on the clock",
+        "cost": "Money",
+        "kwh": "kWh of the data centre",
+        "kg": "kg CO2e of operation",
+        "wrong": "Off by k: parameters",
+        "tokens": "Off by k: tokens of the budget",
+        "loss": "Off by k: loss",
+        "extra": "Off by k: more loss, nats per token",
+        "more": "Off by k: compute to reach the best loss, budgets",
+        "worth": "Off by k: compute that the best size needs for this loss, budgets",
+    },
+    "memory": {
+        "verdict": "Fits",
+        "devices": "Devices",
+        "peak": "Peak of a device, GiB",
+        "instant": "Highest at",
+        "stage": "On stage",
+        "label": "Bytes a parameter",
+        "low": "With the lowest reserve, GiB",
+        "high": "With the highest reserve, GiB",
+        "room": "The card has, GiB",
+    },
+    "valley": {
+        "N": "True best size, parameters",
+        "best": "Its loss, nats per token",
+        "parabola": "Best size of the parabola",
+        "ratio": "The factor off",
+        "extra": "Price in loss, nats per token",
+        "more": "Price in compute, %",
+    },
+}
+PICTURES = {
+    "planner": "Lines of equal loss over parameters and tokens, both in logarithms, a decade of "
+    "compute apart. The dashed line is the budget, the filled dot its best split with the 10 to "
+    "90 % of the resamples as a bar, the open dot a size off by k. The table has the numbers.",
+    "memory": "One bar for each instant of a training step, made of the parts in the table below, "
+    "and a dashed line where the card is full.",
+    "valley": "Loss over parameters along a budget: the law's valley with its grid of runs, and "
+    "the dashed parabola through them. The filled dot is the true bottom, the open one the "
+    "parabola's. The table has the numbers.",
+}
+
+
+def _laws(names) -> dict[str, list]:
+    """Return the rows [E, A, B, alpha, beta, q] of each law."""
+    families = {name: planning.family_of(name) for name in names}
+    return {
+        name: np.stack([getattr(one, c) for c in (*CONSTANTS, "q")], axis=1).tolist()
+        for name, one in families.items()
+    }
+
+
+def _tensor(a, t: int) -> dict:
+    """Return what one device of ``t`` holds of a model, bytes of activations per token."""
+    style = planning.Layout(tensor=t, sequence_parallel=t > 1)
+    broken = limits(a, style, LONGEST)
+    if broken:
+        return {"refused": broken[0].sentence}
+    embedding, head, rest = vocabulary_portion(a, t)
+    kept = {}
+    for recompute in RECOMPUTE:
+        run = planning.Layout(tensor=t, sequence_parallel=t > 1, recompute=recompute)
+        one = layer_activations(a, run, False, 1, 1, t)
+        kept[recompute] = [float(one.per_layer), float(one.working)]
+    out = logits(a.shape, 1, 1, tensor_parallel=t)
+    return {
+        "layer": float(layer_portion(a, False, t, 1)[0]),
+        "embedding": float(embedding),
+        "head": float(head),
+        "rest": float(rest),
+        "kept": kept,
+        "outside": float(one.outside),
+        "logits": [float(out.stored), float(out.peak)],
+    }
+
+
+def _pipeline(a, p: int) -> dict:
+    broken = limits(a, planning.Layout(pipeline=p), LONGEST)
+    if broken:
+        return {"refused": broken[0].sentence}
+    return {"layers": np.atleast_1d(held(a, p, 1, np.arange(p)).layers).tolist()}
+
+
+def _model(name: str) -> dict:
+    a = architectures.get(name)
+    return {
+        "tied": a.shape.tied,
+        "tensor": {t: _tensor(a, t) for t in (1, 2, 4, 8)},
+        "pipeline": {p: _pipeline(a, p) for p in (1, 2, 4, 8, 16)},
+    }
+
+
+def data(page: str) -> dict:
+    """Return the constants of a page, all from the package."""
+    if page == "planner":
+        laws = next(one.options for one in CONTROLS[page] if one.name == "law")
+        cards = {name: hardware.get(name) for name in DEVICES}
+        devices = {n: {"peak": c.peak("bf16"), "power": c.power} for n, c in cards.items()}
+        return {"laws": _laws(laws), "devices": devices}
+    if page == "valley":
+        laws = {name: rows[0] for name, rows in _laws(ADDITIVE).items()}
+        return {"laws": laws, "noBottom": answers.NO_BOTTOM}
+    both = planning.Layout(zero=3, pipeline=2)
+    low, high = RESERVE_RANGE
+    return {
+        "models": {name: _model(name) for name in MODELS},
+        "conventions": {
+            name: {
+                "weights": rule.weights,
+                "gradients": rule.gradients,
+                "master": rule.master + rule.gradient_copy,
+                "moments": rule.moments,
+            }
+            for name, rule in CONVENTIONS.items()
+        },
+        "devices": {name: room(hardware.get(name)) for name in DEVICES},
+        "reserve": [low, RESERVE, high],
+        "zeroWithPipeline": limits(architectures.get("llama-2-7b"), both, LONGEST)[0].sentence,
+    }
+
+
+def script(root: Path, page: str) -> str:
+    """Return the modules of a page as one."""
+    parts = [(root / "book" / "sliders" / f"{n}.js").read_text("utf-8") for n in ("controls", page)]
+    return EXPORT.sub("", IMPORT.sub("", "".join(parts)))
+
+
+def _cell(found: dict[str, str], name: str) -> str:
+    return f'<td data-answer="{name}">{escape(found.get(name, ""))}</td>'
+
+
+def _table(head: list[str], rows: list[str]) -> str:
+    heads = "".join(f'<th scope="col">{text}</th>' for text in head)
+    return (
+        '<div class="pst-scrollable-table-container"><table class="table"><thead><tr>'
+        f"{heads}</tr></thead><tbody>\n" + "".join(rows) + "</tbody></table></div>\n"
+    )
+
+
+def tables(page: str, found: dict[str, str]) -> str:
+    """Return the tables of a page, filled with its first answers."""
+    rows = [
+        f'<tr><th scope="row">{label}</th>{_cell(found, name)}</tr>\n'
+        for name, label in ROWS[page].items()
+    ]
+    text = _table(["What", "Answer"], rows)
+    if page != "memory":
+        return text
+    # No control of this page brings buffers into being.
+    parts = [part for part in PARTS if part != "buffers"]
+    rows = [
+        f'<tr><th scope="row">{part}</th>'
+        + "".join(_cell(found, f"{instant}/{part}") for instant in INSTANTS)
+        + "</tr>\n"
+        for part in (*parts, "all")
+    ]
+    keys = "".join(
+        '<li><svg viewBox="0 0 8 8" aria-hidden="true">'
+        f'<rect class="part{k}" width="8" height="8"/></svg> {part}</li>'
+        for k, part in enumerate(parts)
+    )
+    return f'<ul class="legend">{keys}</ul>\n' + text + _table(["GiB", *INSTANTS], rows)
+
+
+def page_html(root: Path, page: str) -> str:
+    """Return the part of a page that moves."""
+    found = getattr(answers, page)(first(page))
+    style = (root / "book" / "sliders" / "sliders.css").read_text("utf-8")
+    constants = json.dumps(data(page), separators=(",", ":")).replace("</", "<\\/")
+    controls = "".join(one.html for one in CONTROLS[page])
+    return (
+        f'<style>\n{style}</style>\n<div class="sliders" id="sliders">\n'
+        f'<form hidden aria-label="Settings">\n{controls}</form>\n'
+        "<noscript><p>The sliders need JavaScript. This is the answer to their first setting."
+        "</p></noscript>\n"
+        '<p class="spoken" role="status" aria-live="polite"></p>\n'
+        f'<figure hidden><svg class="chart" viewBox="0 0 360 300" role="img" aria-label='
+        f'"{escape(PICTURES[page])}"></svg></figure>\n'
+        f"{tables(page, found)}"
+        f'<script type="application/json">{constants}</script>\n</div>\n'
+        f'<script type="module">\n{script(root, page)}</script>\n'
+    )
+
+
+def parts(book: Book) -> dict[str, str | bytes]:
+    """Return the generated files of the pages with sliders."""
+    return {f"sliders/{page}.html": page_html(book.root, page) for page in CONTROLS}
