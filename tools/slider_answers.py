@@ -14,6 +14,7 @@ import numpy as np
 from scaling_utils import hardware, planning
 from scaling_utils.fitting import FitError, isoflop_bias
 from scaling_utils.laws import get as law_of
+from scaling_utils.memory.instants import PARTS
 from scaling_utils.planning.answers import Answer
 from scaling_utils.planning.reserves import room
 from scaling_utils.units import GIB, TRAINING_FLOPS
@@ -21,6 +22,8 @@ from scaling_utils.units import GIB, TRAINING_FLOPS
 ROUNDED = Context(prec=4, rounding=ROUND_HALF_UP)
 NO_PRICE = "give a price and its date"
 NO_BOTTOM = "no bottom inside the grid"
+# No control of the page on memory brings buffers into being; the sums would show them.
+SHOWN = tuple(part for part in PARTS if part != "buffers")
 
 
 def text(value: float | None) -> str:
@@ -131,8 +134,8 @@ def memory(state: dict) -> dict[str, str]:
     }
     for instant in ledger.instants:
         parts = ledger.at(instant)
-        for part, size in parts.items():
-            cells[f"{instant}/{part}"] = text(size / GIB)
+        for part in SHOWN:
+            cells[f"{instant}/{part}"] = text(parts[part] / GIB)
         cells[f"{instant}/all"] = text(sum(parts.values()) / GIB)
     return cells
 

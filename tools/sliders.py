@@ -21,7 +21,6 @@ from scaling_utils import architectures, hardware, planning
 from scaling_utils.memory import RESERVE, RESERVE_RANGE, logits
 from scaling_utils.memory.activation import RECOMPUTE
 from scaling_utils.memory.conventions import CONVENTIONS
-from scaling_utils.memory.instants import PARTS
 from scaling_utils.planning.families import CONSTANTS
 from scaling_utils.planning.kept import layer_activations
 from scaling_utils.planning.portions import held, layer_portion, vocabulary_portion
@@ -188,18 +187,16 @@ def tables(page: str, found: dict[str, str]) -> str:
     text = _table(["What", "Answer"], rows)
     if page != "memory":
         return text
-    # No control of this page brings buffers into being.
-    parts = [part for part in PARTS if part != "buffers"]
     rows = [
         f'<tr><th scope="row">{part}</th>'
         + "".join(_cell(found, f"{instant}/{part}") for instant in INSTANTS)
         + "</tr>\n"
-        for part in (*parts, "all")
+        for part in (*answers.SHOWN, "all")
     ]
     keys = "".join(
         '<li><svg viewBox="0 0 8 8" aria-hidden="true">'
         f'<rect class="part{k}" width="8" height="8"/></svg> {part}</li>'
-        for k, part in enumerate(parts)
+        for k, part in enumerate(answers.SHOWN)
     )
     return f'<ul class="legend">{keys}</ul>\n' + text + _table(["GiB", *INSTANTS], rows)
 
