@@ -259,6 +259,38 @@ def test_the_longest_bar_is_the_peak(visit):
     assert ratio == pytest.approx(float(found["peak"]) / float(found["room"]), rel=2e-3)
 
 
+# The relative luminance and contrast of WCAG 2.2, Sec. 1.4.3; 1.4.11 wants 3:1 of a drawing.
+CONTRASTS = """([selector, property]) => {
+    const light = colour => {
+        const parts = colour.match(/[\\d.]+/g).slice(0, 3).map(part => part / 255)
+            .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2] + 0.05;
+    };
+    const ground = light(getComputedStyle(document.body).backgroundColor);
+    return [...document.querySelectorAll(selector)].map(e => {
+        const one = light(getComputedStyle(e)[property]);
+        return Math.max(one, ground) / Math.min(one, ground);
+    });
+}"""
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("page", PAGES)
+def test_lines_bars_and_letters_of_a_drawing_stand_out(page, dark, visit):
+    window = visit(f"{PAGES[page]}.html", dark=dark).page
+    cells(window)
+    for selector, property, least in (
+        (".chart text", "fill", 4.5),
+        (".chart path:not(.tick)", "stroke", 3),
+        (".legend rect, .chart .best, .chart .run", "fill", 3),
+        (".chart .other", "stroke", 3),
+    ):
+        found = window.evaluate(CONTRASTS, [selector, property])
+        assert [one for one in found if one < least] == [], selector
+    assert window.locator(".chart text").count() > 4
+    assert window.locator(".chart path:not(.tick)").count() > 0
+
+
 def test_the_three_pages_are_small_and_ask_for_nothing_else():
     made = ROOT / "book" / "_generated" / "sliders"
     texts = [(made / f"{page}.html").read_text("utf-8") for page in PAGES]

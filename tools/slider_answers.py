@@ -21,6 +21,7 @@ from scaling_utils.units import GIB, TRAINING_FLOPS
 
 ROUNDED = Context(prec=4, rounding=ROUND_HALF_UP)
 NO_PRICE = "give a price and its date"
+UNKNOWN = "not known"
 NO_BOTTOM = "no bottom inside the grid"
 # No control of the page on memory brings buffers into being; the sums would show them.
 SHOWN = tuple(part for part in PARTS if part != "buffers")
@@ -81,15 +82,27 @@ def planner(state: dict) -> dict[str, str]:
         "more": wrong.more_compute,
         "worth": wrong.worth,
     }
-    priced = state["price"] > 0 and state["priceDate"]
+    cost = NO_PRICE
+    if state["price"] > 0 and state["priceDate"]:
+        cost = f"{text(found['cost'])} at the price of {state['priceDate']}"
     return {name: spread(answer, draws) for name, answer in answers.items()} | {
         "deviceHours": text(found["device_hours"]),
         "hours": text(found["hours"]),
         "days": text(found["hours"] / 24),
-        "cost": text(found["cost"]) if priced else NO_PRICE,
+        "cost": f"{text(found['cost'])} at the price of {state['priceDate']}"
+        if priced
+        else NO_PRICE,
         "kwh": text(found["kwh"]),
         "kg": text(found["kg_co2e"]),
+        "beyond": beyond(family.seen.decades(wrong.best.middle, answers["D"].middle, C)),
     }
+
+
+def beyond(decades: dict[str, float | None]) -> str:
+    """Write how far beyond its runs a law is asked."""
+    return ", ".join(
+        f"{name} {UNKNOWN if value is None else text(value)}" for name, value in decades.items()
+    )
 
 
 def _ends(answer: Answer) -> tuple[float, ...]:

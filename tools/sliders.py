@@ -37,10 +37,11 @@ ROWS = {
         "D": "Tokens",
         "ratio": "Tokens per parameter",
         "best": "Loss, nats per token",
+        "beyond": "Beyond the law's runs, decades",
         "deviceHours": "Device-hours",
         "hours": "Hours on the clock",
         "days": "Days on the clock",
-        "cost": "Money",
+        "cost": "Money, in the unit of your price",
         "kwh": "kWh of the data centre",
         "kg": "kg CO2e of operation",
         "wrong": "Off by k: parameters",
@@ -137,7 +138,14 @@ def data(page: str) -> dict:
         laws = next(one.options for one in CONTROLS[page] if one.name == "law")
         cards = {name: hardware.get(name) for name in DEVICES}
         devices = {n: {"peak": c.peak("bf16"), "power": c.power} for n, c in cards.items()}
-        return {"laws": _laws(laws), "devices": devices}
+        seen = {name: planning.family_of(name).seen for name in laws}
+        return {
+            "laws": _laws(laws),
+            "seen": {name: {"N": s.N, "D": s.D, "C": s.C} for name, s in seen.items()},
+            "devices": devices,
+            "noPrice": answers.NO_PRICE,
+            "unknown": answers.UNKNOWN,
+        }
     if page == "valley":
         laws = {name: rows[0] for name, rows in _laws(ADDITIVE).items()}
         return {"laws": laws, "noBottom": answers.NO_BOTTOM}

@@ -1,5 +1,5 @@
 // A plan: the best split of a budget under a law, what it takes, and what being off costs.
-import { chart, run, settled, text, withRange } from "./controls.js";
+import { chart, quantiles, run, settled, text, withRange } from "./controls.js";
 
 const TRAINING = 6; // FLOPs a parameter and token
 const logAddExp = (a, b) => Math.max(a, b) + Math.log1p(Math.exp(-Math.abs(a - b)));
@@ -51,7 +51,8 @@ const median = (values) => {
   return (sorted[Math.floor(half - 0.5)] + sorted[Math.ceil(half - 0.5)]) / 2;
 };
 
-function machine(device, state) {
+function machine(data, state) {
+  const device = data.devices[state.device];
   const { flops: C, mfu, devices, price, priceDate, power, pue, grid } = state;
   const deviceHours = C / (device.peak * (mfu / 100) * 3600);
   const kwh = ((deviceHours * (device.power * (power / 100))) / 1000) * pue;
@@ -59,9 +60,20 @@ function machine(device, state) {
   return {
     deviceHours: text(deviceHours), hours: text(deviceHours / devices),
     days: text(deviceHours / devices / 24),
-    cost: dated ? text(deviceHours * price) : "give a price and its date",
+    cost: dated ? `${text(deviceHours * price)} at the price of ${priceDate}` : data.noPrice,
     kwh: text(kwh), kg: text((kwh * grid) / 1000),
   };
+}
+
+// How many powers of ten a plan lies beyond the runs of its law; 0 is inside.
+function beyond(data, seen, plan) {
+  return Object.entries(plan).map(([name, x]) => {
+    const [low, high] = seen[name];
+    if (low === null && high === null) return `${name} ${data.unknown}`;
+    const over = high === null ? 0 : Math.log10(x / high);
+    const under = low === null ? 0 : Math.log10(low / x);
+    return `${name} ${text(Math.max(over, under, 0))}`;
+  }).join(", ");
 }
 
 function answer(data, state) {
@@ -70,12 +82,14 @@ function answer(data, state) {
   const found = laws.map((law) => wrongSize(law, C, k));
   const of = (name) => withRange(found.map((one) => one[name]));
   const ratio = withRange(found.map((one) => one.D / one.N));
-  const took = machine(data.devices[state.device], state);
+  const took = machine(data, state);
   const cells = {
     N: of("N"), D: of("D"), ratio, best: of("best"), ...took,
     wrong: of("wrong"), tokens: of("tokens"), loss: of("loss"), extra: of("extra"),
     more: of("more"), worth: of("worth"),
   };
+  const [N, D] = ["N", "D"].map((name) => quantiles(found.map((one) => one[name]))[1]);
+  cells.beyond = beyond(data, data.seen[state.law], { N, D, C });
   const sentence = `Best: ${cells.N} parameters on ${cells.D} tokens, loss ${cells.best}; `
     + `${took.hours} hours, ${took.kg} kg CO2e.`;
   return { cells, sentence, chart: drawn(laws, C, k, found) };
