@@ -89,9 +89,7 @@ def planner(state: dict) -> dict[str, str]:
         "deviceHours": text(found["device_hours"]),
         "hours": text(found["hours"]),
         "days": text(found["hours"] / 24),
-        "cost": f"{text(found['cost'])} at the price of {state['priceDate']}"
-        if priced
-        else NO_PRICE,
+        "cost": cost,
         "kwh": text(found["kwh"]),
         "kg": text(found["kg_co2e"]),
         "beyond": beyond(family.seen.decades(wrong.best.middle, answers["D"].middle, C)),
