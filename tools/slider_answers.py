@@ -16,6 +16,7 @@ from scaling_utils.fitting import FitError, isoflop_bias
 from scaling_utils.laws import get as law_of
 from scaling_utils.memory.instants import PARTS
 from scaling_utils.planning.answers import Answer
+from scaling_utils.planning.defaults import grid_range, mfu_range, power_range, pue_range
 from scaling_utils.planning.reserves import room
 from scaling_utils.units import GIB, TRAINING_FLOPS
 
@@ -23,8 +24,22 @@ ROUNDED = Context(prec=4, rounding=ROUND_HALF_UP)
 NO_PRICE = "give a price and its date"
 UNKNOWN = "not known"
 NO_BOTTOM = "no bottom inside the grid"
-# No control of the page on memory brings buffers into being; the sums would show them.
-SHOWN = tuple(part for part in PARTS if part != "buffers")
+RANGES = {"mfu": mfu_range(), "power": power_range(1), "pue": pue_range(), "grid": grid_range()}
+# What is spoken, and what stands behind the description of a drawing; names are those of cells.
+SAYS = {
+    "planner": "Best: {N} parameters on {D} tokens, loss {best}; {hours} hours, {kg} kg CO2e. "
+    "Off by k, {more} times the compute reaches that loss.",
+    "memory": '{peak} GiB at "{instant}" on stage {stage}; with what is not counted {low} to '
+    "{high} of {room} GiB. Fits: {verdict}.",
+    "valley": "The parabola's best size is {ratio} times the true one, {parabola} against {N} "
+    "parameters, which costs {more} % of the compute.",
+}
+# The same where a layout is refused, and where the parabola has no bottom.
+SAYS_NOT = {
+    "planner": "",
+    "memory": "Not possible: {verdict}",
+    "valley": "The parabola has {parabola}; the true best size is {N} parameters.",
+}
 
 
 def text(value: float | None) -> str:
@@ -50,6 +65,76 @@ def spread(answer: Answer, draws: int) -> str:
     if draws == 1:
         return text(answer.middle)
     return f"{text(answer.middle)} ({text(answer.low)} to {text(answer.high)})"
+
+
+def sentence(page: str, cells: dict[str, str]) -> str:
+    """Return what is spoken of the answers of a page."""
+    usual = {"planner": "N", "memory": "peak", "valley": "ratio"}[page] in cells
+    return (SAYS if usual else SAYS_NOT)[page].format_map(cells)
+
+
+def ranges(state: dict) -> dict[str, str]:
+    """Return hours, kWh and kg from where all that is ranged is best to where all is worst."""
+    device, r = hardware.get(state["device"]), RANGES
+    found = planning.outcomes(
+        1.0,
+        state["flops"] / TRAINING_FLOPS,
+        peak=device.peak("bf16"),
+        mfu=np.array([r["mfu"].high, r["mfu"].low]),
+        devices=state["devices"],
+        power=device.power * np.array([r["power"].low, r["power"].high]),
+        pue=np.array([r["pue"].low, r["pue"].high]),
+        grid=np.array([r["grid"].low, r["grid"].high]),
+    )
+    names = {"hoursRange": "hours", "kwhRange": "kwh", "kgRange": "kg_co2e"}
+    return {name: " to ".join(map(text, found[of])) for name, of in names.items()}
+
+
+def plan_command(state: dict) -> str:
+    """Return the line that gives the planner's answers."""
+    power = hardware.get(state["device"]).power * state["power"] / 100
+    words = {
+        "flops": f"{state['flops']:g}",
+        "law": state["law"],
+        "device": state["device"],
+        "devices": state["devices"],
+        "mfu": f"{state['mfu'] / 100:g}",
+        "power": f"{power:g}",
+        "pue": f"{state['pue']:g}",
+        "grid": f"{state['grid']:g}",
+    }
+    if state["price"] > 0 and state["priceDate"]:
+        words |= {"price": f"{state['price']:g}", "price-date": state["priceDate"]}
+    return "scaling-utils plan " + " ".join(f"--{name} {word}" for name, word in words.items())
+
+
+def memory_command(state: dict) -> str:
+    """Return the line that gives the answers of the page on memory."""
+    words = {
+        "device": "device",
+        "sequence": "context",
+        "micro-batch": "batch",
+        "micro-batches": "passes",
+        "zero": "zero",
+        "recompute": "recompute",
+        "data": "data",
+        "tensor": "tensor",
+        "pipeline": "pipeline",
+        "context-parallel": "contextParallel",
+        "expert-parallel": "expert",
+        "bytes": "convention",
+    }
+    options = " ".join(f"--{option} {state[name]}" for option, name in words.items())
+    return f"scaling-utils memory {state['model']} {options}"
+
+
+def valley_command(state: dict) -> str:
+    """Return the expression that gives the valley's factor."""
+    C = state["flops"]
+    return (
+        f'isoflop_bias(laws.get("{state["law"]}"), [{C:g}, {10 * C:g}], width={state["width"]:g}, '
+        f"centre={state['centre']:g}, points={state['points']}).size_ratio[0]"
+    )
 
 
 def planner(state: dict) -> dict[str, str]:
@@ -85,15 +170,20 @@ def planner(state: dict) -> dict[str, str]:
     cost = NO_PRICE
     if state["price"] > 0 and state["priceDate"]:
         cost = f"{text(found['cost'])} at the price of {state['priceDate']}"
-    return {name: spread(answer, draws) for name, answer in answers.items()} | {
-        "deviceHours": text(found["device_hours"]),
-        "hours": text(found["hours"]),
-        "days": text(found["hours"] / 24),
-        "cost": cost,
-        "kwh": text(found["kwh"]),
-        "kg": text(found["kg_co2e"]),
-        "beyond": beyond(family.seen.decades(wrong.best.middle, answers["D"].middle, C)),
-    }
+    return (
+        {name: spread(answer, draws) for name, answer in answers.items()}
+        | ranges(state)
+        | {
+            "command": plan_command(state),
+            "deviceHours": text(found["device_hours"]),
+            "hours": text(found["hours"]),
+            "days": text(found["hours"] / 24),
+            "cost": cost,
+            "kwh": text(found["kwh"]),
+            "kg": text(found["kg_co2e"]),
+            "beyond": beyond(family.seen.decades(wrong.best.middle, answers["D"].middle, C)),
+        }
+    )
 
 
 def beyond(decades: dict[str, float | None]) -> str:
@@ -113,6 +203,8 @@ def layout_of(state: dict) -> planning.Layout:
         data=state["data"],
         tensor=state["tensor"],
         pipeline=state["pipeline"],
+        context=state["contextParallel"],
+        expert=state["expert"],
         sequence_parallel=state["tensor"] > 1,
         zero=int(state["zero"]),
         recompute=state["recompute"],
@@ -130,9 +222,10 @@ def memory(state: dict) -> dict[str, str]:
             state["model"], layout, context=state["context"], device=state["device"]
         )
     except ValueError as error:
-        return {"verdict": str(error)}
+        return {"verdict": str(error), "command": memory_command(state)}
     ledger = found.ledger
     cells = {
+        "command": memory_command(state),
         "devices": str(layout.devices),
         "peak": text(found.peak / GIB),
         "instant": found.peak_instant,
@@ -145,7 +238,7 @@ def memory(state: dict) -> dict[str, str]:
     }
     for instant in ledger.instants:
         parts = ledger.at(instant)
-        for part in SHOWN:
+        for part in PARTS:
             cells[f"{instant}/{part}"] = text(parts[part] / GIB)
         cells[f"{instant}/all"] = text(sum(parts.values()) / GIB)
     return cells
@@ -155,7 +248,7 @@ def valley(state: dict) -> dict[str, str]:
     """Return the cells of the page on the valley: the parabola's size and what it misses by."""
     law, C = law_of(state["law"]), state["flops"]
     best = law.optimal(C)
-    cells = {"N": text(best.N), "best": text(best.loss)}
+    cells = {"N": text(best.N), "best": text(best.loss), "command": valley_command(state)}
     try:
         bias = isoflop_bias(
             law,

@@ -33,16 +33,23 @@ class Slider:
     step: float = 0.0
 
     def place(self, value: float) -> float:
-        """Return where the slider stands for a value."""
+        """Return a value on the scale of the slider."""
         if self.scale == "linear":
             return value
         return math.log2(value) if self.scale == "log2" else math.log10(value)
 
     @property
+    def places(self) -> int:
+        """The steps from its lowest to its highest place."""
+        return round(
+            (self.place(self.high) - self.place(self.low)) / (self.step or STEPS[self.scale])
+        )
+
+    @property
     def html(self) -> str:
         """The control as HTML: the slider's places are whole numbers, from 0 for the lowest."""
         low, high, at = (self.place(value) for value in (self.low, self.high, self.first))
-        places = round((high - low) / (self.step or STEPS[self.scale]))
+        places = self.places
         label = escape(self.label)
         return (
             f'<div class="control" data-name="{self.name}" data-scale="{self.scale}">'
@@ -102,7 +109,7 @@ DEVICES = tuple(
 )
 ADDITIVE = tuple(name for name, law in PUBLISHED.items() if isinstance(law, ParametricLaw))
 BUDGET = Slider("flops", "Budget, FLOPs", 5.76e23, 1e18, 1e28, "log10")
-# Dense models with rotary positions: what a token takes does not depend on its place.
+# Models with rotary positions: what a token takes does not depend on its place.
 MODELS = (
     "llama-3.2-1b",
     "llama-2-7b",
@@ -111,6 +118,9 @@ MODELS = (
     "mistral-small-24b",
     "llama-3-70b",
     "llama-3.1-405b",
+    "mixtral-8x7b",
+    "qwen3-30b-a3b",
+    "deepseek-v3",
 )
 
 CONTROLS: dict[str, tuple[Control, ...]] = {
@@ -138,6 +148,10 @@ CONTROLS: dict[str, tuple[Control, ...]] = {
         Slider("data", "Data-parallel devices", 8, 1, 1024, "log2"),
         Slider("tensor", "Tensor-parallel devices", 1, 1, 8, "log2"),
         Slider("pipeline", "Stages of the pipeline", 1, 1, 16, "log2"),
+        Slider("contextParallel", "Context-parallel devices", 1, 1, 16, "log2"),
+        Slider(
+            "expert", "Expert-parallel devices, among the data and context ones", 1, 1, 64, "log2"
+        ),
         Choice("convention", "Bytes a parameter, as in", "zero", tuple(CONVENTIONS)),
     ),
     "valley": (

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import slider_answers as answers
+import slider_charts as charts
 from bookdata import Book
 from slider_controls import ADDITIVE, CONTROLS, DEVICES, MODELS, first
 
@@ -21,14 +22,16 @@ from scaling_utils import architectures, hardware, planning
 from scaling_utils.memory import RESERVE, RESERVE_RANGE, logits
 from scaling_utils.memory.activation import RECOMPUTE
 from scaling_utils.memory.conventions import CONVENTIONS
+from scaling_utils.memory.instants import PARTS
 from scaling_utils.planning.families import CONSTANTS
 from scaling_utils.planning.kept import layer_activations
-from scaling_utils.planning.portions import held, layer_portion, vocabulary_portion
+from scaling_utils.planning.portions import layer_portion, vocabulary_portion
 from scaling_utils.planning.reserves import room
 from scaling_utils.planning.rules import limits
 
 IMPORT = re.compile(r"^import .*;\n", flags=re.M)
 EXPORT = re.compile(r"^export ", flags=re.M)
+FOR_WRITERS = re.compile(r"^ *(?://.*\n)?", flags=re.M)  # indentation, and lines of comment
 LONGEST = 131_072  # tokens of a sequence, which all presets can be asked for
 INSTANTS = ("forward", "backward", "later forward", "later backward", "last layer", "step")
 ROWS = {
@@ -44,6 +47,9 @@ ROWS = {
         "cost": "Money, in the unit of your price",
         "kwh": "kWh of the data centre",
         "kg": "kg CO2e of operation",
+        "hoursRange": "Hours, were the MFU any of published runs'",
+        "kwhRange": "kWh, were power and PUE not known either",
+        "kgRange": "kg CO2e, were the grid not known either",
         "wrong": "Off by k: parameters",
         "tokens": "Off by k: tokens of the budget",
         "loss": "Off by k: loss",
@@ -71,6 +77,12 @@ ROWS = {
         "more": "Price in compute, %",
     },
 }
+SAME = {
+    "planner": "The same from the command line, with a range where you leave an option out:",
+    "memory": "The same from the command line:",
+    "valley": "The same factor in Python, after <code>from scaling_utils import laws</code> and "
+    "<code>from scaling_utils.fitting import isoflop_bias</code>:",
+}
 PICTURES = {
     "planner": "Lines of equal loss over parameters and tokens, both in logarithms, a decade of "
     "compute apart. The dashed line is the budget, the filled dot its best split with the 10 to "
@@ -92,6 +104,21 @@ def _laws(names) -> dict[str, list]:
     }
 
 
+def _kind(a, mixed: bool, t: int) -> dict:
+    """Return the parameters of a layer without or with experts, and its bytes per token."""
+    common, routed = layer_portion(a, mixed, t, 1)
+    kept = {}
+    for recompute in RECOMPUTE:
+        run = planning.Layout(tensor=t, sequence_parallel=t > 1, recompute=recompute)
+        kept[recompute] = _short(layer_activations(a, run, mixed, 1, 1, t).per_layer)
+    return {"common": _short(common), "routed": _short(routed), "kept": kept}
+
+
+def _short(value) -> int | float:
+    """Return a number that JSON writes without a zero behind the point."""
+    return int(value) if float(value).is_integer() else float(value)
+
+
 def _tensor(a, t: int) -> dict:
     """Return what one device of ``t`` holds of a model, bytes of activations per token."""
     style = planning.Layout(tensor=t, sequence_parallel=t > 1)
@@ -99,37 +126,42 @@ def _tensor(a, t: int) -> dict:
     if broken:
         return {"refused": broken[0].sentence}
     embedding, head, rest = vocabulary_portion(a, t)
-    kept = {}
-    for recompute in RECOMPUTE:
-        run = planning.Layout(tensor=t, sequence_parallel=t > 1, recompute=recompute)
-        one = layer_activations(a, run, False, 1, 1, t)
-        kept[recompute] = [float(one.per_layer), float(one.working)]
+    one = layer_activations(a, style, False, 1, 1, t)
     out = logits(a.shape, 1, 1, tensor_parallel=t)
+    keys = max(a.shape.n_kv_head / t, 1)
+    cached = a.latent.cached if a.latent else 2 * keys * a.shape.d_head
     return {
-        "layer": float(layer_portion(a, False, t, 1)[0]),
-        "embedding": float(embedding),
-        "head": float(head),
-        "rest": float(rest),
-        "kept": kept,
-        "outside": float(one.outside),
-        "logits": [float(out.stored), float(out.peak)],
+        "kinds": [_kind(a, mixed, t) for mixed in ((False, True) if a.experts else (False,))],
+        "embedding": _short(embedding),
+        "head": _short(head),
+        "rest": _short(rest),
+        "outside": _short(one.outside),
+        "logits": [_short(out.stored), _short(out.peak)],
+        "buffer": _short(cached * style.bytes_per_value),
     }
 
 
-def _pipeline(a, p: int) -> dict:
-    broken = limits(a, planning.Layout(pipeline=p), LONGEST)
-    if broken:
-        return {"refused": broken[0].sentence}
-    return {"layers": np.atleast_1d(held(a, p, 1, np.arange(p)).layers).tolist()}
+def _refusals(a, field: str, degrees: tuple[int, ...]) -> dict[int, str]:
+    """Return why a model refuses some degrees of a kind of parallelism, by degree."""
+    fields = [{field: n} | ({"data": n} if field == "expert" else {}) for n in degrees]
+    found = [limits(a, planning.Layout(**each), LONGEST) for each in fields]
+    return {n: broken[0].sentence for n, broken in zip(degrees, found, strict=True) if broken}
 
 
 def _model(name: str) -> dict:
     a = architectures.get(name)
-    return {
+    if a.multi_token:
+        raise ValueError(f"the page counts no module for later tokens, and {name} has one")
+    found = {
         "tied": a.shape.tied,
+        "layers": a.shape.n_layer,
+        "dense": a.shape.n_layer - a.mixture_layers,
         "tensor": {t: _tensor(a, t) for t in (1, 2, 4, 8)},
-        "pipeline": {p: _pipeline(a, p) for p in (1, 2, 4, 8, 16)},
+        "pipeline": _refusals(a, "pipeline", (1, 2, 4, 8, 16)),
     }
+    if a.experts:
+        found["experts"] = _refusals(a, "expert", (1, 2, 4, 8, 16, 32, 64))
+    return found
 
 
 def data(page: str) -> dict:
@@ -143,13 +175,15 @@ def data(page: str) -> dict:
             "laws": _laws(laws),
             "seen": {name: {"N": s.N, "D": s.D, "C": s.C} for name, s in seen.items()},
             "devices": devices,
+            "ranges": {name: [r.low, r.high] for name, r in answers.RANGES.items()},
             "noPrice": answers.NO_PRICE,
             "unknown": answers.UNKNOWN,
         }
     if page == "valley":
         laws = {name: rows[0] for name, rows in _laws(ADDITIVE).items()}
         return {"laws": laws, "noBottom": answers.NO_BOTTOM}
-    both = planning.Layout(zero=3, pipeline=2)
+    dense, both = architectures.get("llama-2-7b"), planning.Layout(zero=3, pipeline=2)
+    alone = limits(dense, planning.Layout(data=2, expert=2), LONGEST)[0].sentence
     low, high = RESERVE_RANGE
     return {
         "models": {name: _model(name) for name in MODELS},
@@ -164,14 +198,15 @@ def data(page: str) -> dict:
         },
         "devices": {name: room(hardware.get(name)) for name in DEVICES},
         "reserve": [low, RESERVE, high],
-        "zeroWithPipeline": limits(architectures.get("llama-2-7b"), both, LONGEST)[0].sentence,
+        "zeroWithPipeline": limits(dense, both, LONGEST)[0].sentence,
+        "noExperts": alone.removesuffix("2"),
     }
 
 
 def script(root: Path, page: str) -> str:
     """Return the modules of a page as one."""
     parts = [(root / "book" / "sliders" / f"{n}.js").read_text("utf-8") for n in ("controls", page)]
-    return EXPORT.sub("", IMPORT.sub("", "".join(parts)))
+    return FOR_WRITERS.sub("", EXPORT.sub("", IMPORT.sub("", "".join(parts))))
 
 
 def _cell(found: dict[str, str], name: str) -> str:
@@ -199,31 +234,48 @@ def tables(page: str, found: dict[str, str]) -> str:
         f'<tr><th scope="row">{part}</th>'
         + "".join(_cell(found, f"{instant}/{part}") for instant in INSTANTS)
         + "</tr>\n"
-        for part in (*answers.SHOWN, "all")
+        for part in (*PARTS, "all")
     ]
     keys = "".join(
         '<li><svg viewBox="0 0 8 8" aria-hidden="true">'
         f'<rect class="part{k}" width="8" height="8"/></svg> {part}</li>'
-        for k, part in enumerate(answers.SHOWN)
+        for k, part in enumerate(PARTS)
     )
     return f'<ul class="legend">{keys}</ul>\n' + text + _table(["GiB", *INSTANTS], rows)
+
+
+def _setting(page: str) -> str:
+    """Write the first state in words."""
+    one_by_one = ((one.label, one.first) for one in CONTROLS[page])
+    return "; ".join(
+        f"{label}: {value if isinstance(value, str) else f'{value:.12g}'}"
+        for label, value in one_by_one
+        if value != ""
+    )
 
 
 def page_html(root: Path, page: str) -> str:
     """Return the part of a page that moves."""
     found = getattr(answers, page)(first(page))
     style = (root / "book" / "sliders" / "sliders.css").read_text("utf-8")
-    constants = json.dumps(data(page), separators=(",", ":")).replace("</", "<\\/")
+    said = answers.sentence(page, found)
+    words = {
+        "picture": PICTURES[page],
+        "says": answers.SAYS[page],
+        "saysNot": answers.SAYS_NOT[page],
+    }
+    constants = json.dumps(data(page) | words, separators=(",", ":")).replace("</", "<\\/")
     controls = "".join(one.html for one in CONTROLS[page])
     return (
         f'<style>\n{style}</style>\n<div class="sliders" id="sliders">\n'
         f'<form hidden aria-label="Settings">\n{controls}</form>\n'
-        "<noscript><p>The sliders need JavaScript. This is the answer to their first setting."
-        "</p></noscript>\n"
-        '<p class="spoken" role="status" aria-live="polite"></p>\n'
-        f'<figure hidden><svg class="chart" viewBox="0 0 360 300" role="img" aria-label='
-        f'"{escape(PICTURES[page])}"></svg></figure>\n'
-        f"{tables(page, found)}"
+        f"<noscript><p>The sliders need JavaScript. This is the answer to their first setting: "
+        f"{escape(_setting(page))}.</p></noscript>\n"
+        f'<p class="spoken" role="status" aria-live="polite">{escape(said, quote=False)}</p>\n'
+        f'<figure><svg class="chart" viewBox="0 0 360 300" role="img" aria-label='
+        f'"{escape(f"{PICTURES[page]} {said}")}">{getattr(charts, page)(first(page))}</svg>'
+        f"</figure>\n{tables(page, found)}"
+        f'<p>{SAME[page]}</p><pre data-answer="command">{escape(found["command"])}</pre>\n'
         f'<script type="application/json">{constants}</script>\n</div>\n'
         f'<script type="module">\n{script(root, page)}</script>\n'
     )

@@ -24,6 +24,12 @@ export function withRange(values) {
   return values.length > 1 ? `${text(middle)} (${text(low)} to ${text(high)})` : text(middle);
 }
 
+// Six digits without zeros at the end, as Python's format "g" writes a number for a command.
+export const plain = (x) => x.toPrecision(6).replace(/(\.\d*?)0+(?=e|$)/, "$1").replace(/\.(?=e|$)/, "");
+
+// Put answers into a sentence that has their names in braces.
+const fill = (sentence, cells) => sentence.replace(/\{(\w+)\}/g, (_, name) => cells[name]);
+
 // A difference of losses that rounding could make is none.
 export const settled = (x) => (Math.abs(x) < 1e-9 ? 0 : x);
 
@@ -101,10 +107,13 @@ export function run(answer) {
     for (const cell of root.querySelectorAll("[data-answer]")) {
       cell.textContent = found.cells[cell.dataset.answer] ?? "";
     }
-    root.querySelector(".chart").innerHTML = found.chart;
+    const sentence = fill(found.says ?? data.says, found.cells);
+    const drawing = root.querySelector(".chart");
+    drawing.innerHTML = found.chart;
+    drawing.setAttribute("aria-label", found.chart ? `${data.picture} ${sentence}` : sentence);
     clearTimeout(waiting);
     const speak = () => {
-      if (spoken.textContent !== found.sentence) spoken.textContent = found.sentence;
+      if (spoken.textContent !== sentence) spoken.textContent = sentence;
       if (!quietly) history.replaceState(null, "", `#${new URLSearchParams(state)}`);
     };
     // While a slider moves, neither a reader's ear nor the address follows each step.
@@ -143,17 +152,26 @@ export function run(answer) {
 
 export const BOX = { left: 52, right: 348, top: 12, bottom: 256 };
 
+// In logarithms whole powers of ten, and 2 and 5 times these where there are few.
 function ticks(low, high, log) {
-  const [from, to] = log ? [Math.log10(low), Math.log10(high)] : [low, high];
-  const raw = (to - from) / 4;
-  const size = 10 ** Math.floor(Math.log10(raw));
-  const step = log ? Math.max(1, Math.ceil(raw)) : [1, 2, 5, 10].map((k) => k * size).find((k) => k >= raw);
   const found = [];
-  for (let k = Math.ceil(from / step); k * step <= to; k++) found.push(k * step);
-  return found.map((x) => (log ? 10 ** x : x));
+  if (log) {
+    const [from, to] = [Math.log10(low), Math.log10(high)];
+    const step = Math.max(1, Math.ceil((to - from) / 4));
+    for (let e = Math.floor(from); e <= to; e++) {
+      const digits = to - from < 2 ? [1, 2, 5] : e % step ? [] : [1];
+      found.push(...digits.map((k) => Number(`${k}e${e}`)));
+    }
+    return found.filter((x) => x >= low && x <= high);
+  }
+  const raw = (high - low) / 4;
+  const size = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 5, 10].map((k) => k * size).find((k) => k >= raw);
+  for (let k = Math.ceil(low / step); k * step <= high; k++) found.push(k * step);
+  return found;
 }
 
-const tickText = (x, log) => (log ? `1e${Math.round(Math.log10(x))}` : String(Number(x.toPrecision(4))));
+const tickText = (x, log) => (log ? x.toExponential(0).replace("+", "") : plain(x));
 
 // Lines are {kind, points}, dots {kind, x, y}, labels {x, y, words}.
 export function chart({ x, y, xlog, ylog, xname, yname, lines, dots, labels }) {

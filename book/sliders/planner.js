@@ -1,5 +1,5 @@
 // A plan: the best split of a budget under a law, what it takes, and what being off costs.
-import { chart, quantiles, run, settled, text, withRange } from "./controls.js";
+import { chart, plain, quantiles, run, settled, text, withRange } from "./controls.js";
 
 const TRAINING = 6; // FLOPs a parameter and token
 const logAddExp = (a, b) => Math.max(a, b) + Math.log1p(Math.exp(-Math.abs(a - b)));
@@ -51,18 +51,37 @@ const median = (values) => {
   return (sorted[Math.floor(half - 0.5)] + sorted[Math.ceil(half - 0.5)]) / 2;
 };
 
+// Device-hours, kWh of the data centre and kg CO2e.
+function takes(device, C, mfu, power, pue, grid) {
+  const deviceHours = C / (device.peak * mfu * 3600);
+  const kwh = ((deviceHours * (device.power * power)) / 1000) * pue;
+  return [deviceHours, kwh, (kwh * grid) / 1000];
+}
+
 function machine(data, state) {
   const device = data.devices[state.device];
   const { flops: C, mfu, devices, price, priceDate, power, pue, grid } = state;
-  const deviceHours = C / (device.peak * (mfu / 100) * 3600);
-  const kwh = ((deviceHours * (device.power * (power / 100))) / 1000) * pue;
+  const [deviceHours, kwh, kg] = takes(device, C, mfu / 100, power / 100, pue, grid);
   const dated = price > 0 && priceDate;
+  const { mfu: m, power: w, pue: u, grid: g } = data.ranges;
+  const [least, most] = [0, 1].map((i) => takes(device, C, m[1 - i], w[i], u[i], g[i]));
+  const between = (i, per) => `${text(least[i] / per)} to ${text(most[i] / per)}`;
   return {
+    hoursRange: between(0, devices), kwhRange: between(1, 1), kgRange: between(2, 1),
     deviceHours: text(deviceHours), hours: text(deviceHours / devices),
     days: text(deviceHours / devices / 24),
     cost: dated ? `${text(deviceHours * price)} at the price of ${priceDate}` : data.noPrice,
-    kwh: text(kwh), kg: text((kwh * grid) / 1000),
+    kwh: text(kwh), kg: text(kg), command: command(device, state, dated),
   };
+}
+
+// The line that gives the same answers.
+function command(device, state, dated) {
+  const { law, flops, devices, mfu, price, priceDate, power, pue, grid } = state;
+  return `scaling-utils plan --flops ${plain(flops)} --law ${law} --device ${state.device} `
+    + `--devices ${devices} --mfu ${plain(mfu / 100)} --power ${plain((device.power * power) / 100)} `
+    + `--pue ${plain(pue)} --grid ${plain(grid)}`
+    + (dated ? ` --price ${plain(price)} --price-date ${priceDate}` : "");
 }
 
 // How many powers of ten a plan lies beyond the runs of its law; 0 is inside.
@@ -90,15 +109,13 @@ function answer(data, state) {
   };
   const [N, D] = ["N", "D"].map((name) => quantiles(found.map((one) => one[name]))[1]);
   cells.beyond = beyond(data, data.seen[state.law], { N, D, C });
-  const sentence = `Best: ${cells.N} parameters on ${cells.D} tokens, loss ${cells.best}; `
-    + `${took.hours} hours, ${took.kg} kg CO2e.`;
-  return { cells, sentence, chart: drawn(laws, C, k, found) };
+  return { cells, chart: drawn(laws, C, k, found) };
 }
 
 function drawn(laws, C, k, found) {
   const law = laws[0].map((_, i) => median(laws.map((row) => row[i])));
   const [N, D] = optimal(law, C);
-  const sizes = Array.from({ length: 121 }, (_, i) => N * 10 ** (-2 + i / 30));
+  const sizes = Array.from({ length: 61 }, (_, i) => N * 10 ** (-2 + i / 15));
   const lines = [];
   const labels = [];
   for (const decade of [-2, -1, 0, 1, 2]) {

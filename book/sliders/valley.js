@@ -1,5 +1,5 @@
 // The valley of one budget without noise: its true bottom, and that of a parabola through a grid.
-import { chart, run, settled, text } from "./controls.js";
+import { chart, plain, run, settled, text } from "./controls.js";
 
 const TRAINING = 6; // FLOPs a parameter and token
 
@@ -34,6 +34,11 @@ function more([E, A, B, alpha, beta], C, N, best) {
   return (TRAINING * N * D) / C;
 }
 
+// The line of Python that gives the same factor.
+const command = ({ law, flops, width, centre, points }) => (
+  `isoflop_bias(laws.get("${law}"), [${plain(flops)}, ${plain(10 * flops)}], width=${plain(width)}, `
+  + `centre=${plain(centre)}, points=${points}).size_ratio[0]`);
+
 function answer(data, state) {
   const law = data.laws[state.law];
   const { flops: C, width, centre, points } = state;
@@ -46,7 +51,7 @@ function answer(data, state) {
   const fit = parabola(u, sizes.map(along));
   const inside = fit.bottom > u[0] && fit.bottom < u.at(-1);
   const found = Math.exp(fit.bottom);
-  const cells = { N: text(N), best: text(best), parabola: data.noBottom };
+  const cells = { N: text(N), best: text(best), parabola: data.noBottom, command: command(state) };
   if (inside) {
     const needed = more(law, C, found, best);
     Object.assign(cells, {
@@ -54,15 +59,14 @@ function answer(data, state) {
       more: text(settled((needed - 1) * 100)),
     });
   }
-  const sentence = inside ? `The parabola's best size is ${cells.ratio} times the true one, `
-    + `${cells.parabola} against ${cells.N} parameters.` : `The parabola has ${data.noBottom}.`;
-  return { cells, sentence, chart: drawn(N, along, sizes, fit, inside) };
+  const chart = drawn(N, along, sizes, fit, inside);
+  return { cells, chart, says: inside ? data.says : data.saysNot };
 }
 
 function drawn(N, along, sizes, fit, inside) {
   const low = Math.min(sizes[0], N) / 1.3;
   const high = Math.max(sizes.at(-1), N) * 1.3;
-  const fine = Array.from({ length: 121 }, (_, i) => low * (high / low) ** (i / 120));
+  const fine = Array.from({ length: 61 }, (_, i) => low * (high / low) ** (i / 60));
   const top = Math.max(...sizes.map(along), along(N) + 0.01);
   const least = Math.min(along(N), ...fine.map((n) => fit.at(Math.log(n))));
   const floor = Math.max(least, along(N) - 0.5 * (top - along(N)));
