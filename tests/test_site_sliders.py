@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
+import shlex
 from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
 import pytest
 import slider_answers
+import slider_charts
+from click.testing import CliRunner
 from site_pages import (
+    HTML,
     PHONE,
     ROOT,
     hold_accessible,
@@ -17,7 +23,12 @@ from site_pages import (
     typeset,
     unreachable,
 )
-from slider_controls import CONTROLS, Choice, Slider, first
+from slider_controls import CONTROLS, MODELS, Choice, Slider, first
+
+from scaling_utils import laws
+from scaling_utils.cli import main
+from scaling_utils.fitting import isoflop_bias
+from scaling_utils.units import GIB
 
 PAGES = {"planner": "book/planner", "memory": "book/memory_page", "valley": "book/valley"}
 SIZE = 100_000  # bytes of the parts with sliders, all pages together
@@ -94,23 +105,100 @@ def given(window) -> dict:
     }
 
 
+def experts() -> list[dict]:
+    """Layouts of each model with experts and context parallelism, which chance seldom draws."""
+    fits = first("memory") | {"data": 16, "contextParallel": 4, "passes": 4}
+    given = [
+        {"expert": 8, "tensor": 2, "zero": "3", "recompute": "full"},
+        {"expert": 4, "tensor": 4, "pipeline": 2, "zero": "2", "recompute": "selective"},
+        {"expert": 64, "zero": "3"},
+        {"expert": 2, "pipeline": 16, "contextParallel": 1, "data": 2},
+        {"expert": 64, "data": 8},
+        {"expert": 64, "data": 1024, "contextParallel": 1, "zero": "3"},
+    ]
+    return [fits | one | {"model": model} for model in MODELS[-4:] for one in given]
+
+
+def asked(page: str) -> list[dict]:
+    """All states in which a page is compared with the package."""
+    return ends(page) + choices(page) + drawn(page) + (experts() if page == "memory" else [])
+
+
+@pytest.fixture
+def on_disk(browser):
+    """Open a page of the folder in a browser without a network; close it after the test."""
+    contexts = []
+
+    def open_page(page: str, state: dict | None = None):
+        contexts.append(browser.new_context(offline=True))
+        window = contexts[-1].new_page()
+        wrong = []
+        window.on("pageerror", lambda error: wrong.append(str(error)))
+        window.on("console", lambda said: wrong.append(said.text) if said.type == "error" else 0)
+        window.on("requestfailed", lambda request: wrong.append(request.url))
+        window.on(
+            "request",
+            lambda one: wrong.append(one.url) if not one.url.startswith(("file:", "data:")) else 0,
+        )
+        window.goto(rendered(PAGES[page]).as_uri() + (f"#{urlencode(state)}" if state else ""))
+        return window, wrong
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
 @pytest.mark.parametrize("page", PAGES)
-def test_the_page_answers_as_the_package_and_at_the_ends_of_every_slider(page, visit):
-    states = ends(page) + choices(page) + drawn(page)
+def test_from_a_disk_the_page_answers_as_the_package_and_at_the_ends_of_every_slider(page, on_disk):
+    states = asked(page)
     assert len(states) >= 20
-    seen = visit(f"{PAGES[page]}.html")
+    window, wrong = on_disk(page)
     for state in states:
-        seen.page.evaluate(GO, f"#{urlencode(state)}")
-        assert cells(seen.page) == getattr(slider_answers, page)(state), state
-    assert (seen.errors, seen.outside) == ([], [])
+        window.evaluate(GO, f"#{urlencode(state)}")
+        answers = getattr(slider_answers, page)(state)
+        assert cells(window) == answers, state
+        said = slider_answers.sentence(page, answers)
+        assert window.locator(".sliders [aria-live]").text_content() == said
+        assert window.locator("svg.chart").get_attribute("aria-label").endswith(said)
+    assert wrong == []
 
 
-def test_the_drawn_states_meet_layouts_that_are_refused_and_grids_without_a_bottom():
+def test_the_states_meet_layouts_that_are_refused_and_grids_without_a_bottom():
     """Else the test above would never see the page say so."""
-    refused = [s for s in choices("memory") + drawn("memory") if len(slider_answers.memory(s)) == 1]
-    empty = [s for s in ends("valley") + drawn("valley") if "ratio" not in slider_answers.valley(s)]
-    assert refused
-    assert empty
+    answers = [(state, slider_answers.memory(state)) for state in asked("memory")]
+    refused = {found["verdict"].split()[0] for _, found in answers if "peak" not in found}
+    assert refused == {"tensor", "expert", "stage"} | {w for w in refused if w.isdigit()}
+    assert any(word.isdigit() for word in refused)  # "32 layers cannot be spread ..."
+    shown = [state for state, found in answers if "peak" in found]
+    assert {state["expert"] for state in shown} >= {1, 2, 4, 8, 64}
+    assert {state["contextParallel"] for state in shown} >= {1, 4, 16}
+    assert {found["verdict"] for _, found in answers if "peak" in found} == {"yes", "no", "perhaps"}
+    assert [s for s in asked("valley") if "ratio" not in slider_answers.valley(s)]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_command_on_the_page_gives_its_answers(page):
+    """Read as numbers from the command line's own JSON, for two states that it accepts."""
+    named = [state for state in asked(page) if len(getattr(slider_answers, page)(state)) > 3]
+    for state in (named[0], named[-1]):
+        found = getattr(slider_answers, page)(state)
+        if page == "valley":
+            names = {"isoflop_bias": isoflop_bias, "laws": laws}
+            assert slider_answers.text(float(eval(found["command"], names))) == found["ratio"]
+            continue
+        words = shlex.split(found["command"])
+        assert words.pop(0) == "scaling-utils"
+        ran = CliRunner().invoke(main, [*words, "--json"])
+        assert ran.exit_code == 0, ran.output
+        told = json.loads(ran.stdout)
+        if page == "memory":
+            peak = told["footprint"]["peak"]
+            assert slider_answers.text(peak / GIB) == found["peak"]
+            continue
+        for cell, name in {"hours": "hours", "kwh": "kwh", "kg": "kg_co2e", "N": "N"}.items():
+            middle = told["answers"][name]["middle"]
+            mine = float(found[cell].split(" ")[0].replace(",", ""))
+            assert middle == pytest.approx(mine, rel=6e-4), name
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -128,9 +216,34 @@ def test_without_a_script_the_first_answer_stands_there(page, browser, site_addr
     )
     assert {n: t for n, t in shown.items() if t} == getattr(slider_answers, page)(first(page))
     assert not window.locator(".sliders form").is_visible()
-    assert not window.locator(".sliders figure").is_visible()
-    assert window.locator(".sliders noscript").is_visible()
+    setting = window.locator(".sliders noscript").inner_text()
+    for one in CONTROLS[page]:
+        assert one.label in setting
+    drawing = window.locator(".sliders figure svg")
+    assert drawing.is_visible()
+    assert drawing.bounding_box()["height"] > 200
+    said = slider_answers.sentence(page, shown)
+    assert drawing.get_attribute("aria-label").endswith(said)
+    assert re.search(r"\d", said)
     context.close()
+
+
+def numbers(markup: str) -> tuple[str, list[float]]:
+    """Split a drawing into what is drawn and where."""
+    markup = re.sub(r"></(?:path|rect|circle)>", "/>", html.unescape(markup))
+    pattern = r"-?\d+(?:\.\d+)?"
+    return re.sub(pattern, "#", markup), [float(one) for one in re.findall(pattern, markup)]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_drawing_without_a_script_is_that_of_the_script(page, visit):
+    window = visit(f"{PAGES[page]}.html").page
+    cells(window)
+    form, places = numbers(window.locator("svg.chart").inner_html())
+    built_form, built = numbers(getattr(slider_charts, page)(first(page)))
+    assert form == built_form
+    assert np.abs(np.subtract(places, built)).max() < 0.11  # of 360 units: one decimal is printed
+    assert len(places) > 50
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -158,6 +271,11 @@ def test_an_address_that_says_nonsense_is_kept_inside_the_ends(hash, meant, visi
     assert seen.errors == []
 
 
+def stands_at(window, slider) -> int:
+    """Return the place of a slider."""
+    return int(slider.input_value())
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_slider_moves_by_key_to_both_ends(page, visit):
     window = visit(f"{PAGES[page]}.html").page
@@ -173,9 +291,14 @@ def test_every_slider_moves_by_key_to_both_ends(page, visit):
             assert float(slider.get_attribute("aria-valuetext").replace(",", "")) == pytest.approx(
                 value, rel=1e-3
             )
+        assert stands_at(window, slider) == one.places
         window.keyboard.press("ArrowLeft")
         moved = float(window.locator(f"#{one.name}").input_value())
-        assert one.low <= moved < one.high
+        assert moved == pytest.approx(one.at(one.places - 1), rel=1e-12)
+        window.keyboard.press("Home")
+        window.keyboard.press("ArrowRight")
+        moved = float(window.locator(f"#{one.name}").input_value())
+        assert moved == pytest.approx(one.at(1), rel=1e-12)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -203,16 +326,19 @@ def test_a_key_moves_answers_address_and_what_is_spoken(page, visit):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_page_works_from_a_disk(page, browser):
-    context = browser.new_context()
-    window = context.new_page()
-    errors = []
-    window.on("pageerror", lambda error: errors.append(str(error)))
+def test_from_a_disk_an_address_restores_the_state_and_follows_the_reader(page, on_disk):
     state = drawn(page)[1]
-    window.goto(f"{rendered(PAGES[page]).as_uri()}#{urlencode(state)}")
+    window, wrong = on_disk(page, state)
     assert cells(window) == getattr(slider_answers, page)(state)
-    assert errors == []
-    context.close()
+    name = next(one.name for one in CONTROLS[page] if isinstance(one, Slider))
+    other = CONTROLS[page][[one.name for one in CONTROLS[page]].index(name)].high
+    window.locator(f"#{name}").fill(f"{other:.12g}")
+    window.wait_for_function("""before => location.hash !== before""", arg=f"#{urlencode(state)}")
+    window.wait_for_timeout(300)
+    assert given(window)[name] == other
+    window.reload()
+    assert cells(window) == getattr(slider_answers, page)(given(window))
+    assert wrong == []
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -294,6 +420,12 @@ def test_lines_bars_and_letters_of_a_drawing_stand_out(page, dark, visit):
 def test_the_three_pages_are_small_and_ask_for_nothing_else():
     made = ROOT / "book" / "_generated" / "sliders"
     texts = [(made / f"{page}.html").read_text("utf-8") for page in PAGES]
-    assert sum(len(text.encode()) for text in texts) < SIZE
+    asks = re.compile(r"\b(?:src|href)=|\bimport\b|\bfetch\(|XMLHttpRequest|https?:")
     for text in texts:
-        assert not re.search(r"\b(?:src|href)=|\bimport\b|\bfetch\(", text)
+        # One script, which all three share.
+        text, count = re.subn(r'<script defer src="\.\./sliders/controls\.js\?v=\w+">', "", text)
+        assert count == 1
+        assert not asks.search(text)
+    shared = (HTML / "sliders" / "controls.js").read_text("utf-8")
+    assert not asks.search(shared)
+    assert sum(len(text.encode()) for text in [*texts, shared]) < SIZE

@@ -10,6 +10,7 @@ import math
 from decimal import ROUND_HALF_UP, Context, Decimal
 
 import numpy as np
+from slider_words import SAYS, SAYS_NOT
 
 from scaling_utils import hardware, planning
 from scaling_utils.fitting import FitError, isoflop_bias
@@ -25,21 +26,6 @@ NO_PRICE = "give a price and its date"
 UNKNOWN = "not known"
 NO_BOTTOM = "no bottom inside the grid"
 RANGES = {"mfu": mfu_range(), "power": power_range(1), "pue": pue_range(), "grid": grid_range()}
-# What is spoken, and what stands behind the description of a drawing; names are those of cells.
-SAYS = {
-    "planner": "Best: {N} parameters on {D} tokens, loss {best}; {hours} hours, {kg} kg CO2e. "
-    "Off by k, {more} times the compute reaches that loss.",
-    "memory": '{peak} GiB at "{instant}" on stage {stage}; with what is not counted {low} to '
-    "{high} of {room} GiB. Fits: {verdict}.",
-    "valley": "The parabola's best size is {ratio} times the true one, {parabola} against {N} "
-    "parameters, which costs {more} % of the compute.",
-}
-# The same where a layout is refused, and where the parabola has no bottom.
-SAYS_NOT = {
-    "planner": "",
-    "memory": "Not possible: {verdict}",
-    "valley": "The parabola has {parabola}; the true best size is {N} parameters.",
-}
 
 
 def text(value: float | None) -> str:

@@ -46,9 +46,10 @@ class Axis:
         if self.log:
             ends = math.log10(self.low), math.log10(self.high)
             step = max(1, math.ceil((ends[1] - ends[0]) / 4))
-            few = ends[1] - ends[0] < 2
+            span = ends[1] - ends[0]
+            between = (1, 2, 5) if span < 1.5 else (1, 3) if span < 3 else None
             powers = range(math.floor(ends[0]), math.floor(ends[1]) + 1)
-            digits = {e: (1, 2, 5) if few else () if e % step else (1,) for e in powers}
+            digits = {e: between or (() if e % step else (1,)) for e in powers}
             found = [float(f"{k}e{e}") for e in powers for k in digits[e]]
             return [(x, _power(x)) for x in found if self.low <= x <= self.high]
         raw = (self.high - self.low) / 4

@@ -45,6 +45,17 @@ class Slider:
             (self.place(self.high) - self.place(self.low)) / (self.step or STEPS[self.scale])
         )
 
+    def at(self, place: int) -> float:
+        """Return the value at a place, as it stands in the number field."""
+        low, high = self.place(self.low), self.place(self.high)
+        value = low + place / self.places * (high - low)
+        if self.scale == "linear":
+            return float(f"{value:.12g}")
+        if self.scale == "log2":
+            return 2.0 ** round(value)
+        rounded = float(f"{10**value:.3g}")
+        return round(rounded) if self.scale == "whole" else rounded
+
     @property
     def html(self) -> str:
         """The control as HTML: the slider's places are whole numbers, from 0 for the lowest."""

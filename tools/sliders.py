@@ -1,14 +1,15 @@
 """The pages with sliders: their constants, controls and first answers, and their script.
 
-Constants come from the package's own objects, as JSON. A browser loads no ES module from another
-file where a page is opened from a disk, so the two modules of a page, book/sliders/controls.js and
-its own, are joined into one and stand in the page.
+Constants come from the package's own objects, as JSON. A browser imports no ES module from another
+file where a page is opened from a disk. So each page has its own module in it, and what the three
+share, book/sliders/controls.js, becomes a plain script beside the pages.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from hashlib import sha256
 from html import escape
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import slider_answers as answers
 import slider_charts as charts
 from bookdata import Book
 from slider_controls import ADDITIVE, CONTROLS, DEVICES, MODELS, first
+from slider_words import PICTURES, ROWS, SAME, SAYS, SAYS_NOT
 
 from scaling_utils import architectures, hardware, planning
 from scaling_utils.memory import RESERVE, RESERVE_RANGE, logits
@@ -29,89 +31,32 @@ from scaling_utils.planning.portions import layer_portion, vocabulary_portion
 from scaling_utils.planning.reserves import room
 from scaling_utils.planning.rules import limits
 
-IMPORT = re.compile(r"^import .*;\n", flags=re.M)
-EXPORT = re.compile(r"^export ", flags=re.M)
+IMPORT = re.compile(r"^import (.*) from .*;\n", flags=re.M)
+EXPORT = re.compile(r"^export \w+ (\w+)", flags=re.M)
+EXPORT_WORD = re.compile(r"^export ", flags=re.M)
 FOR_WRITERS = re.compile(r"^ *(?://.*\n)?", flags=re.M)  # indentation, and lines of comment
+SHARED = "sliders/controls.js"  # its address in the rendered book
 LONGEST = 131_072  # tokens of a sequence, which all presets can be asked for
 INSTANTS = ("forward", "backward", "later forward", "later backward", "last layer", "step")
-ROWS = {
-    "planner": {
-        "N": "Best size, parameters",
-        "D": "Tokens",
-        "ratio": "Tokens per parameter",
-        "best": "Loss, nats per token",
-        "beyond": "Beyond the law's runs, decades",
-        "deviceHours": "Device-hours",
-        "hours": "Hours on the clock",
-        "days": "Days on the clock",
-        "cost": "Money, in the unit of your price",
-        "kwh": "kWh of the data centre",
-        "kg": "kg CO2e of operation",
-        "hoursRange": "Hours, were the MFU any of published runs'",
-        "kwhRange": "kWh, were power and PUE not known either",
-        "kgRange": "kg CO2e, were the grid not known either",
-        "wrong": "Off by k: parameters",
-        "tokens": "Off by k: tokens of the budget",
-        "loss": "Off by k: loss",
-        "extra": "Off by k: more loss, nats per token",
-        "more": "Off by k: compute to reach the best loss, budgets",
-        "worth": "Off by k: compute that the best size needs for this loss, budgets",
-    },
-    "memory": {
-        "verdict": "Fits",
-        "devices": "Devices",
-        "peak": "Peak of a device, GiB",
-        "instant": "Highest at",
-        "stage": "On stage",
-        "label": "Bytes a parameter",
-        "low": "With the lowest reserve, GiB",
-        "high": "With the highest reserve, GiB",
-        "room": "The card has, GiB",
-    },
-    "valley": {
-        "N": "True best size, parameters",
-        "best": "Its loss, nats per token",
-        "parabola": "Best size of the parabola",
-        "ratio": "The factor off",
-        "extra": "Price in loss, nats per token",
-        "more": "Price in compute, %",
-    },
-}
-SAME = {
-    "planner": "The same from the command line, with a range where you leave an option out:",
-    "memory": "The same from the command line:",
-    "valley": "The same factor in Python, after <code>from scaling_utils import laws</code> and "
-    "<code>from scaling_utils.fitting import isoflop_bias</code>:",
-}
-PICTURES = {
-    "planner": "Lines of equal loss over parameters and tokens, both in logarithms, a decade of "
-    "compute apart. The dashed line is the budget, the filled dot its best split with the 10 to "
-    "90 % of the resamples as a bar, the open dot a size off by k. The table has the numbers.",
-    "memory": "One bar for each instant of a training step, made of the parts in the table below, "
-    "and a dashed line where the card is full.",
-    "valley": "Loss over parameters along a budget: the law's valley with its grid of runs, and "
-    "the dashed parabola through them. The filled dot is the true bottom, the open one the "
-    "parabola's. The table has the numbers.",
-}
 
 
 def _laws(names) -> dict[str, list]:
-    """Return the rows [E, A, B, alpha, beta, q] of each law."""
+    """Return the rows [E, A, B, alpha, beta] of each law, and where it is not 1 the exponent q."""
     families = {name: planning.family_of(name) for name in names}
+    columns = {n: (*CONSTANTS, *("q" if (f.q != 1).any() else "")) for n, f in families.items()}
     return {
-        name: np.stack([getattr(one, c) for c in (*CONSTANTS, "q")], axis=1).tolist()
+        name: np.stack([getattr(one, c) for c in columns[name]], axis=1).tolist()
         for name, one in families.items()
     }
 
 
-def _kind(a, mixed: bool, t: int) -> dict:
-    """Return the parameters of a layer without or with experts, and its bytes per token."""
-    common, routed = layer_portion(a, mixed, t, 1)
-    kept = {}
+def _kind(a, mixed: bool, t: int) -> list:
+    """Return a layer's parameters, common and routed, and its bytes per token by recomputation."""
+    kept = []
     for recompute in RECOMPUTE:
         run = planning.Layout(tensor=t, sequence_parallel=t > 1, recompute=recompute)
-        kept[recompute] = _short(layer_activations(a, run, mixed, 1, 1, t).per_layer)
-    return {"common": _short(common), "routed": _short(routed), "kept": kept}
+        kept.append(layer_activations(a, run, mixed, 1, 1, t).per_layer)
+    return [_short(value) for value in (*layer_portion(a, mixed, t, 1), *kept)]
 
 
 def _short(value) -> int | float:
@@ -198,15 +143,27 @@ def data(page: str) -> dict:
         },
         "devices": {name: room(hardware.get(name)) for name in DEVICES},
         "reserve": [low, RESERVE, high],
+        "recompute": RECOMPUTE,
         "zeroWithPipeline": limits(dense, both, LONGEST)[0].sentence,
         "noExperts": alone.removesuffix("2"),
     }
 
 
+def _written(root: Path, name: str) -> str:
+    """Return a module without what only its writers need."""
+    return FOR_WRITERS.sub("", (root / "book" / "sliders" / f"{name}.js").read_text("utf-8"))
+
+
+def shared(root: Path) -> str:
+    """Return controls.js as a script that leaves one name, which no other script can meet."""
+    text = _written(root, "controls")
+    names = ", ".join(EXPORT.findall(text))
+    return f"var Sliders = (() => {{\n{EXPORT_WORD.sub('', text)}return {{ {names} }};\n}})();\n"
+
+
 def script(root: Path, page: str) -> str:
-    """Return the modules of a page as one."""
-    parts = [(root / "book" / "sliders" / f"{n}.js").read_text("utf-8") for n in ("controls", page)]
-    return FOR_WRITERS.sub("", EXPORT.sub("", IMPORT.sub("", "".join(parts))))
+    """Return the module of a page, which takes what it shares with others from that name."""
+    return IMPORT.sub(r"const \1 = Sliders;\n", _written(root, page))
 
 
 def _cell(found: dict[str, str], name: str) -> str:
@@ -257,12 +214,13 @@ def _setting(page: str) -> str:
 def page_html(root: Path, page: str) -> str:
     """Return the part of a page that moves."""
     found = getattr(answers, page)(first(page))
+    version = sha256(shared(root).encode()).hexdigest()[:12]
     style = (root / "book" / "sliders" / "sliders.css").read_text("utf-8")
     said = answers.sentence(page, found)
     words = {
         "picture": PICTURES[page],
-        "says": answers.SAYS[page],
-        "saysNot": answers.SAYS_NOT[page],
+        "says": SAYS[page],
+        "saysNot": SAYS_NOT[page],
     }
     constants = json.dumps(data(page) | words, separators=(",", ":")).replace("</", "<\\/")
     controls = "".join(one.html for one in CONTROLS[page])
@@ -277,10 +235,12 @@ def page_html(root: Path, page: str) -> str:
         f"</figure>\n{tables(page, found)}"
         f'<p>{SAME[page]}</p><pre data-answer="command">{escape(found["command"])}</pre>\n'
         f'<script type="application/json">{constants}</script>\n</div>\n'
+        f'<script defer src="../{SHARED}?v={version}"></script>\n'
         f'<script type="module">\n{script(root, page)}</script>\n'
     )
 
 
 def parts(book: Book) -> dict[str, str | bytes]:
     """Return the generated files of the pages with sliders."""
-    return {f"sliders/{page}.html": page_html(book.root, page) for page in CONTROLS}
+    made = {f"sliders/{page}.html": page_html(book.root, page) for page in CONTROLS}
+    return made | {f"beside/{SHARED}": shared(book.root)}

@@ -1,5 +1,5 @@
 // What the pages with sliders share: numbers as text, the state of the controls, and charts.
-// The build joins this module and that of a page into one script; see tools/sliders.py.
+// The build makes it a plain script, because no module is imported from a disk; see tools/sliders.py.
 
 // Four digits: 1.234e24, 12,350, 0.01235. tools/slider_answers.py writes numbers the same way.
 export function text(x) {
@@ -152,14 +152,14 @@ export function run(answer) {
 
 export const BOX = { left: 52, right: 348, top: 12, bottom: 256 };
 
-// In logarithms whole powers of ten, and 2 and 5 times these where there are few.
+// In logarithms whole powers of ten, and others between them where there are few.
 function ticks(low, high, log) {
   const found = [];
   if (log) {
     const [from, to] = [Math.log10(low), Math.log10(high)];
     const step = Math.max(1, Math.ceil((to - from) / 4));
     for (let e = Math.floor(from); e <= to; e++) {
-      const digits = to - from < 2 ? [1, 2, 5] : e % step ? [] : [1];
+      const digits = to - from < 1.5 ? [1, 2, 5] : to - from < 3 ? [1, 3] : e % step ? [] : [1];
       found.push(...digits.map((k) => Number(`${k}e${e}`)));
     }
     return found.filter((x) => x >= low && x <= high);

@@ -47,17 +47,18 @@ function ledger(data, model, state, stage) {
   const replicas = state.data * contextParallel;
   const rule = data.conventions[state.convention];
   const head = last && !(first && model.tied) ? of.head : 0;
-  const total = (each) => of.kinds.reduce((all, kind, i) => all + layers[i] * each(kind), 0);
-  const common = total((kind) => kind.common) + (first ? of.embedding : 0) + head + (last ? of.rest : 0);
+  // A kind of layer: parameters for all tokens, those routed, bytes a token by recomputation.
+  const total = (column) => of.kinds.reduce((all, kind, i) => all + layers[i] * kind[column], 0);
+  const common = total(0) + (first ? of.embedding : 0) + head + (last ? of.rest : 0);
   const held = states(rule, common, replicas, Number(zero));
-  const routed = states(rule, total((kind) => kind.routed) / expert, replicas / expert, Number(zero));
-  for (const part of Object.keys(held)) held[part] += routed[part];
+  const experts = states(rule, total(1) / expert, replicas / expert, Number(zero));
+  for (const part of Object.keys(held)) held[part] += experts[part];
   const flight = Math.min(pipeline - stage, passes);
-  const stored = tokens * (flight * total((kind) => kind.kept[recompute]) + (last ? of.outside : 0));
+  const stored = tokens * (flight * total(2 + data.recompute.indexOf(recompute)) + (last ? of.outside : 0));
   // Whatever is kept or rebuilt of it, the layer that runs backward is there in full.
-  const largest = Math.max(...of.kinds.map((kind, i) => (layers[i] ? tokens * kind.kept.none : 0)));
+  const largest = Math.max(...of.kinds.map((kind, i) => (layers[i] ? tokens * kind[2] : 0)));
   const out = (last ? of.logits : [0, 0]).map((bytes) => tokens * bytes);
-  const whole = Math.max(...of.kinds.map((kind) => kind.common + kind.routed / expert)) + of.head;
+  const whole = Math.max(...of.kinds.map(([shared, routed]) => shared + routed / expert)) + of.head;
   const gathered = zero === "3" && replicas > 1 ? whole * rule.weights : 0;
   const buffers = contextParallel > 1 ? batch * context * of.buffer : 0;
   const rows = { forward: [0, stored, out[0]], backward: [0, stored, out[1]] };

@@ -4,14 +4,14 @@ import { chart, plain, quantiles, run, settled, text, withRange } from "./contro
 const TRAINING = 6; // FLOPs a parameter and token
 const logAddExp = (a, b) => Math.max(a, b) + Math.log1p(Math.exp(-Math.abs(a - b)));
 
-// A law is its constants, [E, A, B, alpha, beta, q], as in scaling_utils.planning.families.
-function loss([E, A, B, alpha, beta, q], N, D) {
+// A law is its constants, [E, A, B, alpha, beta, q = 1], as in scaling_utils.planning.families.
+function loss([E, A, B, alpha, beta, q = 1], N, D) {
   const size = Math.log(A) - alpha * Math.log(N);
   const data = Math.log(B) - beta * Math.log(D);
   return E + Math.exp(logAddExp(q * size, q * data) / q);
 }
 
-function optimal([, A, B, alpha, beta, q], C) {
+function optimal([, A, B, alpha, beta, q = 1], C) {
   const logG = (Math.log(alpha / beta) / q + Math.log(A / B)) / (alpha + beta);
   const a = beta / (alpha + beta);
   const work = Math.log(C / TRAINING);
@@ -19,12 +19,12 @@ function optimal([, A, B, alpha, beta, q], C) {
 }
 
 // D = (B / (L - E - A / N^alpha))^(1/beta) where q = 1; NaN where N never reaches the loss.
-function tokensFor([E, A, B, alpha, beta, q], N, target) {
+function tokensFor([E, A, B, alpha, beta, q = 1], N, target) {
   const left = (target - E) ** q - (A * N ** -alpha) ** q;
   return (B / left ** (1 / q)) ** (1 / beta);
 }
 
-function cheapest([E, A, B, alpha, beta, q], target) {
+function cheapest([E, A, B, alpha, beta, q = 1], target) {
   const share = alpha / (alpha + beta);
   const rest = target > E ? Math.log(target - E) : NaN;
   const N = Math.exp((Math.log(A) - (rest + Math.log1p(-share) / q)) / alpha);
