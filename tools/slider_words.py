@@ -64,7 +64,7 @@ PICTURES = {
 # What is spoken, and what stands behind the description of a drawing; names are those of cells.
 SAYS = {
     "planner": "Best: {N} parameters on {D} tokens, loss {best}; {hours} hours, {kg} kg CO2e. "
-    "Off by k, {more} times the compute reaches that loss.",
+    "That loss with a size off by k takes, in budgets: {more}.",
     "memory": '{peak} GiB at "{instant}" on stage {stage}; with what is not counted {low} to '
     "{high} of {room} GiB. Fits: {verdict}.",
     "valley": "The parabola's best size is {ratio} times the true one, {parabola} against {N} "

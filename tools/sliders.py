@@ -198,7 +198,8 @@ def tables(page: str, found: dict[str, str]) -> str:
         f'<rect class="part{k}" width="8" height="8"/></svg> {part}</li>'
         for k, part in enumerate(PARTS)
     )
-    return f'<ul class="legend">{keys}</ul>\n' + text + _table(["GiB", *INSTANTS], rows)
+    parts = f'<div class="ledger">{_table(["GiB", *INSTANTS], rows)}</div>'
+    return f'<ul class="legend">{keys}</ul>\n{text}{parts}\n'
 
 
 def _setting(page: str) -> str:
