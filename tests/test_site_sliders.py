@@ -178,7 +178,7 @@ def test_the_states_meet_layouts_that_are_refused_and_grids_without_a_bottom():
     answers = [(state, slider_answers.memory(state)) for state in asked("memory")]
     refused = " ".join(found["verdict"] for _, found in answers if "peak" not in found)
     for words in (
-        "key heads",
+        "the 28 heads",
         "layers cannot be",
         "without experts",
         "does not divide the 8 experts",
