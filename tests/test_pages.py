@@ -20,6 +20,7 @@ import pytest
 import site_assets
 import site_body
 import site_cells
+import sliders
 import verdicts
 import yaml
 from docutils import nodes
@@ -72,6 +73,7 @@ def project(tmp_path) -> Path:
     for name in ("book/chapters.csv", "book/slides.csv", "scaling_utils/notebook/_setup.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / "book" / "sliders", tmp_path / "book" / "sliders")
     for page in ("resources", "errata"):
         (tmp_path / "book" / f"{page}.md").write_text("# Page\n", encoding="utf-8")
     (tmp_path / "notebooks").mkdir()
@@ -367,7 +369,8 @@ def test_digits(value, text):
 
 def test_parts_are_written_once_and_then_left_alone(project):
     book = bookdata.read_book(project)
-    assert set(pages.write_parts(book)) == {*pages.PARTS, "highlights.md"}
+    moving = {f"sliders/{page}.html" for page in sliders.CONTROLS} | {f"beside/{sliders.SHARED}"}
+    assert set(pages.write_parts(book)) == {*pages.PARTS, "highlights.md"} | moving
     assert pages.write_parts(book) == []
 
 
