@@ -160,9 +160,7 @@ CONTROLS: dict[str, tuple[Control, ...]] = {
         Slider("tensor", "Tensor-parallel devices", 1, 1, 8, "log2"),
         Slider("pipeline", "Stages of the pipeline", 1, 1, 16, "log2"),
         Slider("contextParallel", "Context-parallel devices", 1, 1, 16, "log2"),
-        Slider(
-            "expert", "Expert-parallel devices, among the data and context ones", 1, 1, 64, "log2"
-        ),
+        Slider("expert", "Expert-parallel devices", 1, 1, 64, "log2"),
         Choice("convention", "Bytes a parameter, as in", "zero", tuple(CONVENTIONS)),
     ),
     "valley": (
