@@ -376,6 +376,26 @@ def test_on_a_phone_nothing_sticks_out_and_all_has_contrast(page, dark, visit):
     assert seen.errors == []
 
 
+LETTERS = """() => [...document.querySelectorAll('.chart text')].map(e => {
+    const box = e.getBoundingClientRect();
+    const scale = e.ownerSVGElement.getBoundingClientRect().width / 360;
+    return [e.textContent, box.left, box.right, box.top, box.bottom,
+        parseFloat(getComputedStyle(e).fontSize) * scale];
+})"""
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_letters_of_a_drawing_are_legible_on_a_phone_and_apart(page, visit):
+    window = visit(f"{PAGES[page]}.html", size=PHONE).page
+    cells(window)
+    found = window.evaluate(LETTERS)
+    assert [text for text, *_, pixels in found if pixels < 9] == []
+    for i, (one, left, right, top, bottom, _) in enumerate(found):
+        for other, l, r, t, b, _ in found[i + 1 :]:
+            assert right <= l or r <= left or bottom <= t or b <= top, (one, other)
+    assert len(found) > 4
+
+
 def points(path: str) -> np.ndarray:
     """Return the points of a path of straight lines."""
     return np.array(re.findall(r"(-?[\d.]+) (-?[\d.]+)", path), dtype=float)
