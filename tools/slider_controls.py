@@ -1,7 +1,8 @@
 """The controls of the pages with sliders: what can be set, between which ends, and what is first.
 
-A slider stands beside a number field. Its scale says how it moves: "linear", in the logarithm
-("log10", rounded to three digits; "whole", to whole numbers) or through powers of two ("log2").
+A slider stands beside a number field. Its scale says how it moves: "linear", in whole numbers
+("count"), in the logarithm ("log10", rounded to three digits; "whole", to whole numbers) or through
+powers of two ("log2").
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from scaling_utils.memory.conventions import CONVENTIONS
 from scaling_utils.planning import RESAMPLED
 from scaling_utils.planning.defaults import MFU_SEEN, grid_range, power_range, pue_range
 
-STEPS = {"log10": 0.01, "whole": 0.05, "log2": 1}
+STEPS = {"count": 1, "log10": 0.01, "whole": 0.05, "log2": 1}
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Slider:
 
     def place(self, value: float) -> float:
         """Return a value on the scale of the slider."""
-        if self.scale == "linear":
+        if self.scale in ("linear", "count"):
             return value
         return math.log2(value) if self.scale == "log2" else math.log10(value)
 
@@ -51,6 +52,8 @@ class Slider:
         value = low + place / self.places * (high - low)
         if self.scale == "linear":
             return float(f"{value:.12g}")
+        if self.scale == "count":
+            return round(value)
         if self.scale == "log2":
             return 2.0 ** round(value)
         rounded = float(f"{10**value:.3g}")
@@ -62,13 +65,15 @@ class Slider:
         low, high, at = (self.place(value) for value in (self.low, self.high, self.first))
         places = self.places
         label = escape(self.label)
+        # The keys for numbers of some phones have no "e".
+        keys = ' inputmode="text"' if self.high >= 1e6 else ""
         return (
             f'<div class="control" data-name="{self.name}" data-scale="{self.scale}">'
             f'<label for="{self.name}">{label}</label>'
             f'<input type="range" min="0" max="{places}" step="1"'
             f' value="{round((at - low) / (high - low) * places)}" aria-label="{label}, slider">'
             f'<input data-field id="{self.name}" type="number" min="{self.low:.12g}"'
-            f' max="{self.high:.12g}" step="any" value="{self.first:.12g}"></div>\n'
+            f' max="{self.high:.12g}" step="any"{keys} value="{self.first:.12g}"></div>\n'
         )
 
 
@@ -167,8 +172,8 @@ CONTROLS: dict[str, tuple[Control, ...]] = {
         BUDGET,
         Choice("law", "Law that is true", "chinchilla", ADDITIVE),
         Slider("width", "Largest size over smallest", 100, 3, 10_000, "log10"),
-        Slider("centre", "Middle of the grid over the best size", 1, 0.05, 20, "log10"),
-        Slider("points", "Sizes", 9, 3, 25, step=1),
+        Slider("centre", "Middle of the grid over the best size", 0.15, 0.05, 20, "log10"),
+        Slider("points", "Sizes", 9, 3, 25, "count"),
     ),
 }
 

@@ -61,7 +61,7 @@ PICTURES = {
     "the dashed parabola through them. The filled dot is the true bottom, the open one the "
     "parabola's. The table has the numbers.",
 }
-# What is spoken, and what stands behind the description of a drawing; names are those of cells.
+# What is spoken, and how a drawing is described to those who cannot see it; names are of cells.
 SAYS = {
     "planner": "Best: {N} parameters on {D} tokens, loss {best}; {hours} hours, {kg} kg CO2e. "
     "That loss with a size off by k takes, in budgets: {more}.",

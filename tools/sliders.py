@@ -35,6 +35,7 @@ IMPORT = re.compile(r"^import (.*) from .*;\n", flags=re.M)
 EXPORT = re.compile(r"^export \w+ (\w+)", flags=re.M)
 EXPORT_WORD = re.compile(r"^export ", flags=re.M)
 FOR_WRITERS = re.compile(r"^ *(?://.*\n)?", flags=re.M)  # indentation, and lines of comment
+SPACES = re.compile(r" ?([{};,]) ?|(?<=:) ")  # of styles, where they mean nothing
 SHARED = "sliders/controls.js"  # its address in the rendered book
 LONGEST = 131_072  # tokens of a sequence, which all presets can be asked for
 INSTANTS = ("forward", "backward", "later forward", "later backward", "last layer", "step")
@@ -216,10 +217,9 @@ def page_html(root: Path, page: str) -> str:
     """Return the part of a page that moves."""
     found = getattr(answers, page)(first(page))
     version = sha256(shared(root).encode()).hexdigest()[:12]
-    style = (root / "book" / "sliders" / "sliders.css").read_text("utf-8")
+    style = SPACES.sub(r"\1", (root / "book" / "sliders" / "sliders.css").read_text("utf-8"))
     said = answers.sentence(page, found)
     words = {
-        "picture": PICTURES[page],
         "says": SAYS[page],
         "saysNot": SAYS_NOT[page],
     }
@@ -227,13 +227,13 @@ def page_html(root: Path, page: str) -> str:
     controls = "".join(one.html for one in CONTROLS[page])
     return (
         f'<style>\n{style}</style>\n<div class="sliders" id="sliders">\n'
-        f'<form hidden aria-label="Settings">\n{controls}</form>\n'
+        f'<form hidden autocomplete="off" aria-label="Settings">\n{controls}</form>\n'
         f"<noscript><p>The sliders need JavaScript. This is the answer to their first setting: "
         f"{escape(_setting(page))}.</p></noscript>\n"
         f'<p class="spoken" role="status" aria-live="polite">{escape(said, quote=False)}</p>\n'
         f'<figure><svg class="chart" viewBox="0 0 360 300" role="img" aria-label='
-        f'"{escape(f"{PICTURES[page]} {said}")}">{getattr(charts, page)(first(page))}</svg>'
-        f"</figure>\n{tables(page, found)}"
+        f'"{escape(said)}">{getattr(charts, page)(first(page))}</svg>'
+        f"<figcaption>{PICTURES[page]}</figcaption></figure>\n{tables(page, found)}"
         f'<p>{SAME[page]}</p><pre data-answer="command">{escape(found["command"])}</pre>\n'
         f'<script type="application/json">{constants}</script>\n</div>\n'
         f'<script defer src="../{SHARED}?v={version}"></script>\n'

@@ -27,6 +27,9 @@ export function withRange(values) {
 // Six digits without zeros at the end, as Python's format "g" writes a number for a command.
 export const plain = (x) => x.toPrecision(6).replace(/(\.\d*?)0+(?=e|$)/, "$1").replace(/\.(?=e|$)/, "");
 
+// A setting, to be read again as it is: 5.76e23, 1024, 0.4. In an address "+" would mean a blank.
+const short = (x) => (x >= 1e6 ? x.toExponential() : String(x)).replace("+", "");
+
 // Put answers into a sentence that has their names in braces.
 const fill = (sentence, cells) => sentence.replace(/\{(\w+)\}/g, (_, name) => cells[name]);
 
@@ -35,12 +38,14 @@ export const settled = (x) => (Math.abs(x) < 1e-9 ? 0 : x);
 
 export const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
 
-// A slider moves in the logarithm of what its number field says, or in the number itself.
+// A slider moves in the logarithm of what its number field says, or in the number itself. Where
+// only some numbers can be had, the nearest one is taken.
 const SCALES = {
   linear: { to: (x) => x, from: (s) => Number(s.toPrecision(12)) },
+  count: { to: (x) => x, from: (s) => s, near: Math.round },
   log10: { to: Math.log10, from: (s) => Number((10 ** s).toPrecision(3)) },
-  log2: { to: Math.log2, from: (s) => 2 ** s },
-  whole: { to: Math.log10, from: (s) => Math.round(Number((10 ** s).toPrecision(3))) },
+  log2: { to: Math.log2, from: (s) => 2 ** s, near: (x) => 2 ** Math.round(Math.log2(x)) },
+  whole: { to: Math.log10, from: (s) => Number((10 ** s).toPrecision(3)), near: Math.round },
 };
 
 class Control {
@@ -69,24 +74,24 @@ class Control {
     }
     const number = given === "" ? NaN : Number(given);
     if (!Number.isFinite(number)) return;
-    let inside = clamp(number, ...this.ends);
-    if (this.scale === SCALES.whole) inside = Math.round(inside);
-    if (this.scale === SCALES.log2) inside = 2 ** Math.round(Math.log2(inside));
-    this.known = inside;
-    const share = (this.scale.to(inside) - this.from) / (this.to - this.from);
+    const inside = clamp(number, ...this.ends);
+    this.known = this.scale.near?.(inside) ?? inside;
+    const share = (this.scale.to(this.known) - this.from) / (this.to - this.from);
     this.slider.value = Math.round(share * Number(this.slider.max));
-    this.slider.setAttribute("aria-valuetext", text(inside));
+    this.slider.setAttribute("aria-valuetext", this.words);
+  }
+
+  get words() {
+    return this.scale ? short(this.known) : this.field.value;
   }
 
   show() {
-    if (this.scale) this.field.value = this.known;
+    if (this.scale) this.field.value = this.words;
   }
 
   slide() {
     const share = Number(this.slider.value) / Number(this.slider.max);
-    // Logarithms miss the ends by their last digit.
-    const end = { 0: this.ends[0], 1: this.ends[1] }[share];
-    this.set(end ?? this.scale.from(this.from + share * (this.to - this.from)));
+    this.set(this.scale.from(this.from + share * (this.to - this.from)));
     this.show();
   }
 }
@@ -110,19 +115,23 @@ export function run(answer) {
     const sentence = fill(found.says ?? data.says, found.cells);
     const drawing = root.querySelector(".chart");
     drawing.innerHTML = found.chart;
-    drawing.setAttribute("aria-label", found.chart ? `${data.picture} ${sentence}` : sentence);
+    drawing.setAttribute("aria-label", sentence);
     clearTimeout(waiting);
     const speak = () => {
       if (spoken.textContent !== sentence) spoken.textContent = sentence;
-      if (!quietly) history.replaceState(null, "", `#${new URLSearchParams(state)}`);
+      if (quietly) return;
+      const settings = controls.map((one) => [one.name, one.words]);
+      history.replaceState(null, "", `#${new URLSearchParams(settings)}`);
     };
     // While a slider moves, neither a reader's ear nor the address follows each step.
     if (quietly) speak();
     else waiting = setTimeout(speak, 250);
   }
 
+  const addressed = () => new URLSearchParams(location.hash.slice(1).replaceAll("+", ""));
+
   function restore() {
-    const given = new URLSearchParams(location.hash.slice(1));
+    const given = addressed();
     for (const one of controls) {
       one.set(first[one.name]);
       if (given.has(one.name)) one.set(given.get(one.name));
@@ -137,13 +146,28 @@ export function run(answer) {
       update();
     });
     one.field.addEventListener("change", () => one.show());
-    one.slider?.addEventListener("input", () => {
+    if (!one.scale) continue;
+    const slide = () => {
       one.slide();
       update();
+    };
+    one.slider.addEventListener("input", slide);
+    // A browser's own step is 1, which is nothing to a budget and leaves the powers of two.
+    one.field.addEventListener("keydown", (event) => {
+      const steps = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+      if (!steps) return;
+      event.preventDefault();
+      one.slider.stepUp(steps);
+      slide();
     });
   }
   root.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
-  window.addEventListener("hashchange", restore);
+  window.addEventListener("hashchange", () => {
+    const given = addressed();
+    // A link inside the page, such as that past the menus, changes no setting.
+    if (location.hash && !controls.some((one) => given.has(one.name))) update();
+    else restore();
+  });
   restore();
   for (const part of root.querySelectorAll("[hidden]")) part.hidden = false;
 }
