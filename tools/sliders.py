@@ -35,7 +35,7 @@ IMPORT = re.compile(r"^import (.*) from .*;\n", flags=re.M)
 EXPORT = re.compile(r"^export \w+ (\w+)", flags=re.M)
 EXPORT_WORD = re.compile(r"^export ", flags=re.M)
 FOR_WRITERS = re.compile(r"^ *(?://.*\n)?", flags=re.M)  # indentation, and lines of comment
-SPACES = re.compile(r" ?([{};,]) ?|(?<=:) ")  # of styles, where they mean nothing
+SPACES = re.compile(r"[ \n]?([{},]|;(?! }))[ \n]?|; (?=})|(?<=:) ")  # of styles, without meaning
 SHARED = "sliders/controls.js"  # its address in the rendered book
 LONGEST = 131_072  # tokens of a sequence, which all presets can be asked for
 INSTANTS = ("forward", "backward", "later forward", "later backward", "last layer", "step")
@@ -155,6 +155,11 @@ def _written(root: Path, name: str) -> str:
     return FOR_WRITERS.sub("", (root / "book" / "sliders" / f"{name}.js").read_text("utf-8"))
 
 
+def _styles(root: Path, name: str) -> str:
+    """Return a style sheet without what only its writers need."""
+    return SPACES.sub(r"\1", (root / "book" / "sliders" / f"{name}.css").read_text("utf-8"))
+
+
 def shared(root: Path) -> str:
     """Return controls.js as a script that leaves one name, which no other script can meet."""
     text = _written(root, "controls")
@@ -217,7 +222,7 @@ def page_html(root: Path, page: str) -> str:
     """Return the part of a page that moves."""
     found = getattr(answers, page)(first(page))
     version = sha256(shared(root).encode()).hexdigest()[:12]
-    style = SPACES.sub(r"\1", (root / "book" / "sliders" / "sliders.css").read_text("utf-8"))
+    style = _styles(root, "sliders") + (_styles(root, page) if page == "memory" else "")
     said = answers.sentence(page, found)
     words = {
         "says": SAYS[page],
@@ -226,7 +231,7 @@ def page_html(root: Path, page: str) -> str:
     constants = json.dumps(data(page) | words, separators=(",", ":")).replace("</", "<\\/")
     controls = "".join(one.html for one in CONTROLS[page])
     return (
-        f'<style>\n{style}</style>\n<div class="sliders" id="sliders">\n'
+        f'<style>{style}</style>\n<div class="sliders" id="sliders">\n'
         f'<form hidden autocomplete="off" aria-label="Settings">\n{controls}</form>\n'
         f"<noscript><p>The sliders need JavaScript. This is the answer to their first setting: "
         f"{escape(_setting(page))}.</p></noscript>\n"

@@ -77,7 +77,8 @@ class Control {
     const inside = clamp(number, ...this.ends);
     this.known = this.scale.near?.(inside) ?? inside;
     const share = (this.scale.to(this.known) - this.from) / (this.to - this.from);
-    this.slider.value = Math.round(share * Number(this.slider.max));
+    this.place = Math.round(share * Number(this.slider.max));
+    this.slider.value = this.place;
     this.slider.setAttribute("aria-valuetext", this.words);
   }
 
@@ -90,8 +91,14 @@ class Control {
   }
 
   slide() {
-    const share = Number(this.slider.value) / Number(this.slider.max);
-    this.set(this.scale.from(this.from + share * (this.to - this.from)));
+    const [before, places] = [this.known, Number(this.slider.max)];
+    let place = Number(this.slider.value);
+    const step = Math.sign(place - this.place);
+    // Small whole numbers lie several places apart: a key goes on to the next one.
+    do {
+      this.set(this.scale.from(this.from + (place / places) * (this.to - this.from)));
+      place += step;
+    } while (step && this.known === before && place >= 0 && place <= places);
     this.show();
   }
 }
@@ -113,6 +120,10 @@ export function run(answer) {
       cell.textContent = found.cells[cell.dataset.answer] ?? "";
     }
     const sentence = fill(found.says ?? data.says, found.cells);
+    // A table that longer numbers make scroll is reached by key.
+    for (const box of root.querySelectorAll("div:has(> table)")) {
+      box.tabIndex = box.scrollWidth > box.clientWidth ? 0 : -1;
+    }
     const drawing = root.querySelector(".chart");
     drawing.innerHTML = found.chart;
     drawing.setAttribute("aria-label", sentence);
