@@ -486,7 +486,9 @@ CONTRASTS = """([selector, property]) => {
             .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
         return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2] + 0.05;
     };
-    const ground = light(getComputedStyle(document.body).backgroundColor);
+    // Browsers print no grounds: what is on paper is on white.
+    const ground = matchMedia('print').matches
+        ? 1.05 : light(getComputedStyle(document.body).backgroundColor);
     return [...document.querySelectorAll(selector)].map(e => {
         const one = light(getComputedStyle(e)[property]);
         return Math.max(one, ground) / Math.min(one, ground);
