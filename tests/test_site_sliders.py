@@ -414,7 +414,7 @@ def test_a_key_moves_answers_address_and_what_is_spoken_and_the_address_restores
 @pytest.mark.parametrize("page", PAGES)
 def test_on_a_phone_nothing_sticks_out_and_the_answer_stays_in_sight(page, at):
     window = at(page, None, PHONE)
-    resize(window, PHONE)  # the theme has looked once at what scrolls, and will not look again
+    resize(window, PHONE)
     assert overflow(window) == []
     tables = ".sliders .pst-scrollable-table-container"
     wide = window.eval_on_selector_all(tables, "all => all.map(e => e.scrollWidth - e.clientWidth)")
@@ -521,6 +521,7 @@ def test_lines_bars_and_letters_of_a_drawing_stand_out(page, theme, at):
 @pytest.mark.parametrize("page", PAGES)
 def test_the_dark_page_has_contrast_on_a_phone(page, at, windows):
     window = at(page, drawn(page)[2], PHONE, "dark")
+    assert unreachable(window) == []  # which waits until the page has seen what scrolls
     hold_accessible(window)
     windows.pop(page)[0].close()  # what was looked at has been taken out
 

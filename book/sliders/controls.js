@@ -120,10 +120,6 @@ export function run(answer) {
       cell.textContent = found.cells[cell.dataset.answer] ?? "";
     }
     const sentence = fill(found.says ?? data.says, found.cells);
-    // A table that longer numbers make scroll is reached by key.
-    for (const box of root.querySelectorAll("div:has(> table)")) {
-      box.tabIndex = box.scrollWidth > box.clientWidth ? 0 : -1;
-    }
     const drawing = root.querySelector(".chart");
     drawing.innerHTML = found.chart;
     drawing.setAttribute("aria-label", sentence);
