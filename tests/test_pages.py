@@ -20,6 +20,7 @@ import pytest
 import site_assets
 import site_body
 import site_cells
+import sliders
 import verdicts
 import yaml
 from docutils import nodes
@@ -72,6 +73,7 @@ def project(tmp_path) -> Path:
     for name in ("book/chapters.csv", "book/slides.csv", "scaling_utils/notebook/_setup.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / "book" / "sliders", tmp_path / "book" / "sliders")
     for page in ("resources", "errata"):
         (tmp_path / "book" / f"{page}.md").write_text("# Page\n", encoding="utf-8")
     (tmp_path / "notebooks").mkdir()
@@ -91,6 +93,12 @@ def toc_pages() -> list[str]:
 
 # Parts of the table of contents that hold no chapters.
 OTHER_PARTS = {"The package", "Appendix"}
+# A page with sliders stands with the chapters whose subject it is.
+BESIDE_CHAPTERS = {
+    "book/memory_page": "Training at scale",
+    "book/planner": "Planning",
+    "book/valley": "Scaling laws",
+}
 
 
 # The data
@@ -161,7 +169,7 @@ def test_the_table_of_contents_lists_the_chapters_that_exist():
 
 
 def test_the_parts_of_the_table_of_contents_are_those_of_the_chapters():
-    part_of = {page.page: page.part for page in bookdata.read_book().pages}
+    part_of = {page.page: page.part for page in bookdata.read_book().pages} | BESIDE_CHAPTERS
     for part in toc()["parts"]:
         for entry in part["chapters"]:
             allowed = {part_of[entry["file"]]} if entry["file"] in part_of else OTHER_PARTS
@@ -361,7 +369,8 @@ def test_digits(value, text):
 
 def test_parts_are_written_once_and_then_left_alone(project):
     book = bookdata.read_book(project)
-    assert set(pages.write_parts(book)) == {*pages.PARTS, "highlights.md"}
+    moving = {f"sliders/{page}.html" for page in sliders.CONTROLS} | {f"beside/{sliders.SHARED}"}
+    assert set(pages.write_parts(book)) == {*pages.PARTS, "highlights.md"} | moving
     assert pages.write_parts(book) == []
 
 

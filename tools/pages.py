@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import apipages
 import comparepage
 import landing
+import sliders
 from bookdata import DECKS, Book, Chapter, Page, PageError, read_book
 
 # The first work that a citation names, as in "computed from Kaplan et al. (2020), Eq. 1.1".
@@ -311,7 +312,7 @@ PARTS: dict[str, Callable[[Book], str]] = {
 def all_parts(book: Book) -> dict[str, str | bytes]:
     """Make every generated file, by its name in book/_generated/."""
     made: dict[str, str | bytes] = {name: make(book) for name, make in PARTS.items()}
-    return made | landing.parts(book) | apipages.parts(book)
+    return made | landing.parts(book) | apipages.parts(book) | sliders.parts(book)
 
 
 def write_parts(book: Book, check: bool = False) -> list[str]:
