@@ -19,7 +19,7 @@ from scaling_utils.contest.table import Runs, runs_of
 
 
 class Lab:
-    """A lab with 2e12 FLOPs, three rounds of screening runs and one final run.
+    """A lab with 1e12 FLOPs, three rounds of screening runs and one final run.
 
     The name picks one of eight languages of known entropy and the unit of the learning rate: a rate
     of 1 is Adam's .01, times or divided by up to 3. All that a lab does stands in its ledger, the

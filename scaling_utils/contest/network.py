@@ -55,7 +55,7 @@ class Network:
         layers = ((vocab, part), (order * part, width), (width, width), (width, vocab))
         self._shapes = (*layers, (width,), (width,), (vocab,))
         total = sum(math.prod(shape) for shape in self._shapes)
-        self.weights = np.zeros(total, np.float32)
+        self.weights, self._told = np.zeros((2, total), np.float32)
         self._used, self._gradient = np.zeros((2, total))
         self._one_hot = np.eye(vocab)
         rng = np.random.default_rng(seed)
@@ -63,6 +63,7 @@ class Network:
         for view, variance in zip(self._parts(self.weights), variances, strict=False):
             view[...] = math.sqrt(variance) * rng.standard_normal(view.shape, dtype=np.float32)
         self._layers, self._slopes = self._parts(self._used), self._parts(self._gradient)
+        self._rooms: dict[int, list[np.ndarray]] = {}
         self.refresh()
 
     def refresh(self) -> None:
@@ -81,15 +82,26 @@ class Network:
         pieces = np.split(flat, ends[:-1])
         return [piece.reshape(shape) for piece, shape in zip(pieces, self._shapes, strict=True)]
 
+    def _room(self, batch: int) -> list[np.ndarray]:
+        """Return arrays for what enters each layer, and for the scores: to allocate is slow."""
+        if batch not in self._rooms:
+            widths = [len(layer) for layer in self._layers[1:4]] + [self.vocab]
+            self._rooms[batch] = [np.empty((batch, width)) for width in widths]
+        return self._rooms[batch]
+
     def _forward(self, windows: np.ndarray) -> list[np.ndarray]:
         """Return what enters each layer, and the scores of the next symbol, (B, vocab)."""
         embedding, first, second, last, *biases = self._layers
-        found = [embedding[windows].reshape(len(windows), -1)]  # (B, order h / 2)
-        for layer, bias in zip((first, second), biases, strict=False):
-            out = found[-1] @ layer  # (B, h)
+        entering, *units, scores = found = self._room(len(windows))
+        embedding.take(windows, axis=0, out=entering.reshape(*windows.shape, -1), mode="clip")
+        before = entering
+        for layer, bias, out in zip((first, second), biases, units, strict=False):
+            np.matmul(before, layer, out=out)  # (B, h)
             out += bias
-            found.append(rounded(np.maximum(out, 0, out=out), ACTIVE_GRID))
-        return [*found, found[-1] @ last + biases[-1]]
+            before = rounded(np.maximum(out, 0, out=out), ACTIVE_GRID)
+        np.matmul(before, last, out=scores)
+        scores += biases[-1]
+        return found
 
     def log_probabilities(self, windows: np.ndarray) -> np.ndarray:
         """Return log p of each next symbol, (B, vocab), after windows of symbols (B, order)."""
@@ -98,7 +110,7 @@ class Network:
         return scores - np.log(np.exp(scores).sum(1, keepdims=True))
 
     def gradient(self, windows: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Return the gradient of the mean cross-entropy, flat as the weights.
+        """Return the gradient of the mean cross-entropy, flat as the weights, until the next call.
 
         Parameters
         ----------
@@ -115,13 +127,16 @@ class Network:
         for layer in (2, 1, 0):
             np.matmul(inputs[layer].T, back, out=slopes[layer + 1])
             np.sum(back, axis=0, out=biases[layer])
-            back = back @ self._layers[layer + 1].T
+            open_ = inputs[layer] > 0  # of a ReLU; what entered the layer is not used again
+            back = np.matmul(back, self._layers[layer + 1].T, out=inputs[layer])
             if layer:
-                back *= inputs[layer] > 0  # of a ReLU
+                back *= open_
             rounded(back, SLOPE_GRID)
         each = back.reshape(windows.size, -1)  # of the embeddings, (B order, h / 2)
         np.matmul(self._one_hot[windows.ravel()].T, each, out=slopes[0])
-        return (self._gradient / len(targets)).astype(np.float32)
+        self._gradient /= len(targets)
+        self._told[...] = self._gradient
+        return self._told
 
 
 class Adam:

@@ -12,7 +12,7 @@ from scaling_utils.contest.rules import RULES, Rules, Run
 from scaling_utils.contest.training import excess_of
 from scaling_utils.sweeps.code import combined, modules_of
 
-TRAINING = "scaling_utils.contest.playing"
+TRAINING = ("scaling_utils.contest.training", "scaling_utils.contest.languages")
 
 
 def played(name: str, rules: Rules, lines: list[dict], path: str | Path) -> Game:
@@ -50,4 +50,4 @@ def entropy_of(name: str, rules: Rules) -> float:
 
 def code_digest() -> str:
     """Return a digest of the code that decides on a result: comments do not count."""
-    return combined(modules_of(TRAINING))
+    return combined({name: digest for top in TRAINING for name, digest in modules_of(top).items()})

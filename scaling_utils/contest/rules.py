@@ -54,7 +54,7 @@ class Rules:
         Symbols of the language, and how many of them decide on the next one.
     """
 
-    budget: int = 2_000_000_000_000
+    budget: int = 1_000_000_000_000
     rounds: int = 3
     least_steps: int = 100
     batch: int = 128

@@ -56,7 +56,7 @@ def excess_of(language: Language, rules: Rules, width: int, steps: int, rate: fl
             windows, targets = (part[place : place + rules.batch] for part in drawn)
             optimiser.step(network.gradient(windows, targets), rate * factor(step))
             network.refresh()
-        return _scored(network, language, rules.contexts)
+        return _scored(network, language, rules.contexts) if network.sound else math.inf
 
 
 def _scored(network: Network, language: Language, contexts: int) -> float:
