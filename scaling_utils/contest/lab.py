@@ -63,6 +63,11 @@ class Lab:
         """Sweeps that may still be run."""
         return self.rules.rounds - self._read()[0].rounds
 
+    @property
+    def committed(self) -> bool:
+        """Whether there is a commitment."""
+        return self._read()[0].commitment is not None
+
     def price(self, sweep: Sweep) -> int:
         """Return what running a sweep would be billed; asking is free.
 
