@@ -4,9 +4,11 @@
     python results/contest/record.py --toy --out FOLDER
 
 Each strategy plays in a lab of its own; the ledger of the lab is the record, and lies in a folder
-named after the strategy, and ``labs.csv`` says where it ran. ``points.csv`` has a line for each ledger
-that is finished. Said again, it goes on where it was ended. The expert and the rule play on all languages: they set the scale of the
-points, and their results stand in scaling_utils/data/contest.csv too, where --scale writes them.
+named after the strategy; ``labs.csv`` says where it ran. ``points.csv`` has a line for each ledger
+that is finished. Said again, it goes on where it was ended.
+
+The expert and the rule play on all languages: they set the scale of the points, and their results
+stand in scaling_utils/data/contest.csv too, where --scale writes them.
 """
 
 from __future__ import annotations
@@ -60,7 +62,7 @@ def finished(folder: Path, name: str, rules: Rules):
 
 def play(out: Path, rules: Rules, plan: Sequence[tuple[str, int]]) -> None:
     """Play what is missing, and note where it ran."""
-    table = out / "labs.csv"
+    table, origin = out / "labs.csv", collect_provenance()
     rows = read_rows(table) if table.exists() else []
     for strategy, number in plan:
         folder, name = out / strategy, name_of(number)
@@ -73,7 +75,7 @@ def play(out: Path, rules: Rules, plan: Sequence[tuple[str, int]]) -> None:
             game = finished(folder, name, rules)
             seconds = sum(line["seconds"] for line in (*game.results.values(), game.outcome))
             row = {"strategy": strategy, "language": number, "name": name}
-            rows.append(row | {"seconds": round(seconds, 1)} | collect_provenance())
+            rows.append(row | {"seconds": round(seconds, 1)} | origin)
             write_csv(rows, table)
             print(f"{strategy} on language {number}: {game.outcome['excess']:.4f}", flush=True)
 

@@ -56,7 +56,7 @@ def bottom(x, y) -> tuple[float, float]:
 def best_of(runs: Runs) -> Rung:
     """Return the best of the runs of one budget: the rate at each size, then the size."""
     sizes = np.unique(runs.N)
-    alike = [runs[runs.N == size] for size in sizes]
+    alike = [runs[size == runs.N] for size in sizes]
     found = [bottom(each.rate, each.excess) for each in alike]
     rates, excess = map(np.array, zip(*found, strict=True))
     N, least = bottom(sizes, excess)
