@@ -54,6 +54,8 @@ class Verdict:
         All that was looked at, in order; the first one that fails may be the last one.
     report : Report or None
         The points; None where there is no final run, or the ledger cannot be believed.
+    trained : bool
+        Whether runs were trained again.
     same_code : bool
         Whether the ledger's runs were made by the code that verifies them.
     """
@@ -61,8 +63,9 @@ class Verdict:
     name: str
     seed: int
     checks: tuple[Check, ...]
-    report: Report | None
-    same_code: bool
+    report: Report | None = None
+    trained: bool = False
+    same_code: bool = True
 
     @property
     def holds(self) -> bool:
@@ -76,6 +79,7 @@ def verify(
     name: str | None = None,
     seed: int | None = None,
     reruns: int = RERUNS,
+    train: bool = True,
     rules: Rules = RULES,
 ) -> Verdict:
     """Verify a ledger by its chain, its rules and by training some of its runs again.
@@ -93,6 +97,9 @@ def verify(
         With which the runs are drawn, zero or above; a fresh one if left out.
     reruns : int
         Screening runs to train again, zero or above; all of them where there are fewer.
+    train : bool
+        False trains nothing again: chain, rules, bills and points alone, in no time. It does not
+        find a ledger whose hashes were all written anew.
     rules : Rules, optional
         The contest's, if left out.
 
@@ -112,20 +119,28 @@ def verify(
     seed = secrets.randbelow(2**32) if seed is None else whole("seed", seed, at_least=0)
     reruns = whole("reruns", reruns, at_least=0)
     checks: list[Check] = []
-    report, same_code = None, True
     game, last = _believed(path, name, rules, checks)
-    if game is not None:
-        lines = [*game.results.values(), *([game.outcome] if game.outcome else [])]
-        same_code = all(line.get("code") == code_digest() for line in lines)
-        checks += [
-            _again(name, rules, "screening run", *each) for each in _drawn(game, seed, reruns)
-        ]
-        if game.outcome is None:
-            checks.append(Check("final run", False, "there is none"))
-        else:
+    if game is None:
+        return Verdict(name=name, seed=seed, checks=tuple(checks))
+    if train:
+        again = _drawn(game, seed, reruns)
+        checks += [_again(name, rules, "screening run", run, line) for run, line in again]
+    report = None
+    if game.outcome is None:
+        checks.append(Check("final run", False, "there is none yet"))
+    else:
+        report = report_of(game, entry_of(name), last)
+        if train:
             checks.append(_again(name, rules, "final run", game.committed, game.outcome))
-            report = report_of(game, entry_of(name), last)
-    return Verdict(name=name, seed=seed, checks=tuple(checks), report=report, same_code=same_code)
+    lines = [*game.results.values(), *([game.outcome] if game.outcome else [])]
+    return Verdict(
+        name=name,
+        seed=seed,
+        checks=tuple(checks),
+        report=report,
+        trained=train,
+        same_code=all(line.get("code") == code_digest() for line in lines),
+    )
 
 
 def _believed(path: Path, name: str, rules: Rules, checks: list[Check]) -> tuple[Game | None, str]:

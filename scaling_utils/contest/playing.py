@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from scaling_utils.contest.game import Game
@@ -48,6 +48,7 @@ def entropy_of(name: str, rules: Rules) -> float:
     return language_of(entry, rules).entropy
 
 
+@cache
 def code_digest() -> str:
     """Return a digest of the code that decides on a result: comments do not count."""
     return combined({name: digest for top in TRAINING for name, digest in modules_of(top).items()})
