@@ -404,8 +404,8 @@ def test_the_command_returns_2_for_what_is_no_ledger(capsys, tmp_path):
     assert (status, out) == (2, "")
     assert "line 1: is not a line of a contest's ledger" in err
     assert run(capsys, tmp_path / "none.contest.jsonl")[0] == 2
-    status, _, err = run(capsys, path, "--reruns", "-1")
-    assert (status, "--reruns must be at least 0" in err) == (2, True)
+    status, _, err = run(capsys, path, "--reruns", "1.5")
+    assert (status, "--reruns: must be a whole number, got '1.5'" in err) == (2, True)
 
 
 def test_other_code_is_told_and_not_held_against_a_ledger(capsys, handed_in, monkeypatch):

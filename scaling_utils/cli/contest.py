@@ -26,10 +26,12 @@ remark), and 2 where the file is no ledger.""",
 @click.argument("action", type=Word(["verify"]), metavar="verify")
 @click.argument("ledger", type=click.Path(path_type=Path))
 @click.option("--name", help="Of the lab, where the file is not called NAME.contest.jsonl.")
-@click.option("--seed", type=Number(whole=True), help="Draws the runs to repeat; else a fresh one.")
+@click.option(
+    "--seed", type=Number(whole=True, zero=True), help="Draws the runs to repeat; else a fresh one."
+)
 @click.option(
     "--reruns",
-    type=Number(whole=True),
+    type=Number(whole=True, zero=True),
     default=3,
     show_default=True,
     help="Screening runs to train again.",
