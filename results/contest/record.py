@@ -8,13 +8,15 @@ named after the strategy; ``labs.csv`` says where it ran. ``points.csv`` has a l
 that is finished. Said again, it goes on where it was ended.
 
 The expert and the rule play on all languages: they set the scale of the points, and their results
-stand in scaling_utils/data/contest.csv too, where --scale writes them.
+stand in scaling_utils/data/contest.csv too, where --scale writes them. The others play on two
+languages, and the one with Adam's default rate on the first.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count
@@ -45,7 +47,9 @@ def name_of(number: int) -> str:
 def planned() -> Iterator[tuple[str, int]]:
     """Go through the strategies and languages to play, the most needed ones first."""
     first, second = ALL_FOUR
-    yield from ((strategy, first) for strategy in ("expert", "rule", "thrifty", "careful"))
+    yield from (
+        (strategy, first) for strategy in ("expert", "rule", "thrifty", "careful", "default")
+    )
     others = [entry.number for entry in entries() if entry.number != first]
     yield from ((strategy, number) for number in others for strategy in SCALE)
     yield from ((strategy, second) for strategy in ("thrifty", "careful"))
@@ -92,13 +96,17 @@ def scale(out: Path) -> None:
     write_csv(rows, path)
 
 
-def points(out: Path) -> list[dict]:
-    """Return the result of each finished ledger with its points, and write ``points.csv``."""
+def points(out: Path) -> None:
+    """Write the result of each finished ledger with its points to ``points.csv``.
+
+    A ledger waits until both ends of the scale of its language are there.
+    """
     rows = []
     for strategy in STRATEGIES:
         for entry in entries():
             name = name_of(entry.number)
-            if finished(out / strategy, name, RULES) is None:
+            scaled = math.isfinite(entry.rule + entry.reference)
+            if not scaled or finished(out / strategy, name, RULES) is None:
                 continue
             report = Lab(name, out / strategy).report()
             rows.append(
@@ -119,7 +127,6 @@ def points(out: Path) -> list[dict]:
                 }
             )
     write_csv(rows, out / "points.csv")
-    return rows
 
 
 def main(words: Sequence[str] | None = None) -> None:

@@ -1,7 +1,9 @@
-"""Four ways to play the contest, each a function of a lab that ends with its commitment.
+"""Ways to play the contest, each a function of a lab that ends with its commitment.
 
 An expert, a thrifty and a careful player differ in how much of the budget they spend before the
-final run; the fourth screens nothing and follows a rule of thumb at Adam's default rate.
+final run. Two more screen nothing and take 20 symbols a weight: one at a rate that nobody tuned for
+the size, .01, which is the middle of the labs' units and about the best of a small run; the other at
+Adam's default, .001. They alone look up the unit of the lab, for a rate that is the same in all.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scaling_utils.contest import Lab, Runs, Sweep
-from scaling_utils.contest.languages import unit_of
+from scaling_utils.contest.languages import MIDDLE, unit_of
 from scaling_utils.fitting import fit_power_law
 
 RUNGS = (5e8, 2e9, 8e9, 3.2e10)  # FLOPs; from one to the next by four
@@ -21,7 +23,7 @@ FIRST_RATES = (0.7, 2.1, 6.3)  # in a unit that may be off by three either way
 GROWTH = (0.40, 0.55)  # between these the exponent of the best size with C is believed
 RATE_FALL = -0.2  # exponent of the best rate with C, before two rungs have been measured
 CURVATURE = 0.04  # how far below a power law, per factor e of extrapolation, the excess may fall
-DEFAULT_RATE, TOKENS = 0.001, 20  # Adam's; symbols a weight
+TOKENS = 20  # symbols a weight, of the rule of thumb
 
 
 @dataclass(frozen=True)
@@ -133,14 +135,27 @@ def careful(lab: Lab) -> None:
     finish(lab, rungs, rungs)
 
 
-def rule(lab: Lab) -> None:
-    """Screen nothing: 20 symbols a weight at Adam's default rate, and no idea what will come.
-
-    It is the only one that looks up the unit of the lab, for a rate that is the same in all.
-    """
+def by_rule(lab: Lab, rate: float) -> None:
+    """Take 20 symbols a weight and one of Adam's rates, with no idea what will come."""
     width = width_of(lab, math.sqrt(lab.rules.budget / (6 * TOKENS)))
     C = float(lab.rules.budget - 2 * lab.rules.size(width) * lab.rules.contexts)
-    lab.commit(width, DEFAULT_RATE / unit_of(lab.name), C, 0.1, 0.01, 1.0)
+    lab.commit(width, rate / unit_of(lab.name), C, 0.1, 0.01, 1.0)
 
 
-STRATEGIES = {"expert": expert, "thrifty": thrifty, "careful": careful, "rule": rule}
+def rule(lab: Lab) -> None:
+    """Screen nothing: 20 symbols a weight, at a rate that was not tuned for the size."""
+    by_rule(lab, MIDDLE)
+
+
+def default(lab: Lab) -> None:
+    """Screen nothing: 20 symbols a weight, at Adam's default rate."""
+    by_rule(lab, 0.001)
+
+
+STRATEGIES = {
+    "expert": expert,
+    "thrifty": thrifty,
+    "careful": careful,
+    "rule": rule,
+    "default": default,
+}

@@ -36,9 +36,11 @@ class Entry:
     entropy : float
         Nats per symbol, with the contest's order.
     rule : float
-        Excess of 20 tokens a parameter at Adam's default rate, with the whole budget; nats.
+        Excess of 20 symbols a weight at Adam's rate .01, with the whole budget; nats per symbol.
     reference : float
         Excess of the recorded expert, nats per symbol.
+
+    A scale that is not recorded is NaN.
     """
 
     number: int
@@ -57,7 +59,7 @@ def entries() -> tuple[Entry, ...]:
             Entry(
                 int(row.pop("number")),
                 int(row.pop("seed")),
-                **{k: float(v) for k, v in row.items()},
+                **{name: float(cell or "nan") for name, cell in row.items()},
             )
             for row in csv.DictReader(file)
         )
