@@ -92,7 +92,7 @@ def scale(out: Path) -> None:
     for row in rows:
         for strategy, column in SCALE.items():
             game = finished(out / strategy, name_of(int(row["number"])), RULES)
-            row[column] = "" if game is None else repr(round(game.outcome["excess"], 6))
+            row[column] = "nan" if game is None else repr(round(game.outcome["excess"], 6))
     write_csv(rows, path)
 
 

@@ -2,8 +2,8 @@
 
 An expert, a thrifty and a careful player differ in how much of the budget they spend before the
 final run. Two more screen nothing and take 20 symbols a weight: one at a rate that nobody tuned for
-the size, .01, which is the middle of the labs' units and about the best of a small run; the other at
-Adam's default, .001. They alone look up the unit of the lab, for a rate that is the same in all.
+the size, .01, which is the middle of the labs' units and about the best of a small run; the other
+at Adam's default, .001. They alone look up the unit of the lab, for a rate that is the same in all.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def entries() -> tuple[Entry, ...]:
             Entry(
                 int(row.pop("number")),
                 int(row.pop("seed")),
-                **{name: float(cell or "nan") for name, cell in row.items()},
+                **{k: float(v) for k, v in row.items()},
             )
             for row in csv.DictReader(file)
         )
