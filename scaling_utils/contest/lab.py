@@ -23,7 +23,9 @@ class Lab:
 
     The name picks one of eight languages of known entropy and the unit of the learning rate: a rate
     of 1 is Adam's .01, times or divided by up to 3. All that a lab does stands in its ledger, the
-    file ``NAME.contest.jsonl``. ``Lab(name)`` goes on where the ledger ends.
+    file ``NAME.contest.jsonl``. ``Lab(name)`` goes on where the ledger ends. On your own machine
+    nothing keeps you from deleting it and starting again with what you have learnt, or from reading
+    how the unit is drawn: the points then say nothing about your judgement.
 
     Parameters
     ----------
