@@ -1,9 +1,10 @@
 """Ways to play the contest, each a function of a lab that ends with its commitment.
 
 An expert, a thrifty and a careful player differ in how much of the budget they spend before the
-final run. Two more screen nothing and take 20 symbols a weight: one at a rate that nobody tuned for
-the size, .01, which is the middle of the labs' units and about the best of a small run; the other
-at Adam's default, .001. They alone look up the unit of the lab, for a rate that is the same in all.
+final run. Three more screen nothing and take 20 symbols a weight, each with one of Adam's rates:
+3e-4, which a saying calls the best (https://x.com/karpathy/status/801621764144971776); its default,
+.001; and .01, about the best rate of a small run. They alone look up the unit of the lab, for a
+rate that is the same in all.
 """
 
 from __future__ import annotations
@@ -143,13 +144,18 @@ def by_rule(lab: Lab, rate: float) -> None:
 
 
 def rule(lab: Lab) -> None:
-    """Screen nothing: 20 symbols a weight, at a rate that was not tuned for the size."""
-    by_rule(lab, MIDDLE)
+    """Screen nothing: 20 symbols a weight, at the rate that a saying calls the best."""
+    by_rule(lab, 3e-4)
 
 
 def default(lab: Lab) -> None:
     """Screen nothing: 20 symbols a weight, at Adam's default rate."""
-    by_rule(lab, 0.001)
+    by_rule(lab, 1e-3)
+
+
+def kept(lab: Lab) -> None:
+    """Screen nothing: 20 symbols a weight, at the middle of the units, as of a small run."""
+    by_rule(lab, MIDDLE)
 
 
 STRATEGIES = {
@@ -158,4 +164,5 @@ STRATEGIES = {
     "careful": careful,
     "rule": rule,
     "default": default,
+    "kept": kept,
 }
