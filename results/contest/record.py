@@ -8,8 +8,8 @@ named after the strategy; ``labs.csv`` says where it ran. ``points.csv`` has a l
 that is finished. Said again, it goes on where it was ended.
 
 The expert and the rule play on all languages: they set the scale of the points, and their results
-stand in scaling_utils/data/contest.csv too, where --scale writes them. The others play on two
-languages, and the one with Adam's default rate on the first.
+stand in scaling_utils/data/contest.csv too, where --scale writes them. The thrifty and
+the careful one play on two languages, and two untuned rates on the first.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from scaling_utils.sweeps.tables import write_csv
 
 HERE = Path(__file__).resolve().parent
 SCALE = {"expert": "reference", "rule": "rule"}  # strategies and their columns
-ALL_FOUR = (0, 1)  # languages on which every strategy plays
+FOUR = (0, 1)  # languages on which the thrifty and the careful one play too
 
 
 def name_of(number: int) -> str:
@@ -46,13 +46,12 @@ def name_of(number: int) -> str:
 
 def planned() -> Iterator[tuple[str, int]]:
     """Go through the strategies and languages to play, the most needed ones first."""
-    first, second = ALL_FOUR
-    yield from (
-        (strategy, first) for strategy in ("expert", "rule", "thrifty", "careful", "default")
-    )
+    first, second = FOUR
+    yield from ((strategy, first) for strategy in ("expert", "rule", "thrifty", "careful"))
     others = [entry.number for entry in entries() if entry.number != first]
     yield from ((strategy, number) for number in others for strategy in SCALE)
     yield from ((strategy, second) for strategy in ("thrifty", "careful"))
+    yield from ((strategy, first) for strategy in ("default", "kept"))
 
 
 def finished(folder: Path, name: str, rules: Rules):

@@ -36,7 +36,7 @@ class Entry:
     entropy : float
         Nats per symbol, with the contest's order.
     rule : float
-        Excess of 20 symbols a weight at Adam's rate .01, with the whole budget; nats per symbol.
+        Excess of 20 symbols a weight at Adam's rate 3e-4, with the whole budget; nats per symbol.
     reference : float
         Excess of the recorded expert, nats per symbol.
 
