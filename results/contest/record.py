@@ -5,7 +5,8 @@
 
 Each strategy plays in a lab of its own; the ledger of the lab is the record, and lies in a folder
 named after the strategy; ``labs.csv`` says where it ran. ``points.csv`` has a line for each ledger
-that is finished. Said again, it goes on where it was ended.
+that is finished, and ``runs.csv`` for each run of these: chapters read both. Said again, it goes on
+where it was ended.
 
 The expert and the rule play on all languages: they set the scale of the points, and their results
 stand in scaling_utils/data/contest.csv too, where --scale writes them. The thrifty and
@@ -128,6 +129,28 @@ def points(out: Path) -> None:
     write_csv(rows, out / "points.csv")
 
 
+def runs(out: Path) -> None:
+    """Write every run of the finished ledgers to ``runs.csv``; the final one has round 4."""
+    rows = []
+    for strategy in STRATEGIES:
+        for entry in entries():
+            name = name_of(entry.number)
+            game = finished(out / strategy, name, RULES)
+            if game is None:
+                continue
+            about = {"strategy": strategy, "language": entry.number, "name": name}
+            done = [*game.results.items(), (game.committed, game.outcome)]
+            rows += [
+                about
+                | {"kind": line["kind"], "round": game.billed.get(run, RULES.rounds + 1)}
+                | run._asdict()
+                | {"N": RULES.size(run.width), "D": RULES.tokens(run.C, run.width)}
+                | {name: line[name] for name in ("flops", "excess", "seconds")}
+                for run, line in done
+            ]
+    write_csv(rows, out / "runs.csv")
+
+
 def main(words: Sequence[str] | None = None) -> None:
     """Record what is missing."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -139,6 +162,7 @@ def main(words: Sequence[str] | None = None) -> None:
         scale(asked.out)
         entries.cache_clear()
         points(asked.out)
+        runs(asked.out)
         return
     rules = replace(RULES, budget=10**9, order=2, contexts=64) if asked.toy else RULES
     play(asked.out, rules, [("rule", 0)] if asked.toy else list(planned()))
