@@ -21,7 +21,7 @@ CHEAP = Sweep(5e5, 4, 1.0)
 
 @pytest.fixture
 def lab(tmp_path):
-    return Lab("ann", tmp_path, rules=TINY)
+    return Lab("pia", tmp_path, rules=TINY)
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_a_run_made_before_is_free_takes_no_round_and_is_not_trained_again(lab, 
 
 
 def test_trying_out_is_billed_and_takes_no_round(tmp_path, untrained):
-    lab = Lab("ann", tmp_path)
+    lab = Lab("pia", tmp_path)
     lab.run(TRIAL)
     assert lab.left == 10**12 - (113 * 884_736 + 16_384 * 2 * 1_152)
     assert lab.rounds_left == 3
@@ -237,9 +237,18 @@ def test_a_final_run_that_diverges_has_no_points(lab, untrained):
 def test_a_lab_goes_on_where_its_ledger_ends(lab, tmp_path, untrained):
     lab.run(CHEAP)
     committed(lab)
-    again = Lab("ann", tmp_path, rules=TINY)
+    again = Lab("pia", tmp_path, rules=TINY)
     assert (again.left, again.rounds_left, again.committed) == (lab.left, 2, True)
     assert again.final() == 0.25
+
+
+def test_a_ledger_is_only_read_where_nothing_is_run(lab, tmp_path, untrained):
+    lab.run(CHEAP)
+    lab.ledger.write_bytes(lab.ledger.read_bytes() + b'{"kind": "run", "C": 5')  # cut short
+    before = (lab.ledger.read_bytes(), lab.ledger.stat().st_mtime_ns)
+    again = Lab("pia", tmp_path, rules=TINY)
+    assert (len(again.table()), again.price(CHEAP), repr(again)) == (1, 0, repr(lab))
+    assert (lab.ledger.read_bytes(), lab.ledger.stat().st_mtime_ns) == before
 
 
 def test_a_sweep_that_was_interrupted_is_billed_once_and_goes_on(lab, monkeypatch, untrained):
@@ -265,7 +274,7 @@ def test_a_line_that_was_cut_short_is_written_anew(lab, tmp_path, untrained):
     lab.run(CHEAP)
     whole = lab.ledger.read_bytes()
     lab.ledger.write_bytes(whole[:-30])
-    again = Lab("ann", tmp_path, rules=TINY)
+    again = Lab("pia", tmp_path, rules=TINY)
     assert len(again.table()) == 0
     again.run(CHEAP)
     assert (again.left, len(again.table())) == (lab.left, 1)
@@ -306,7 +315,7 @@ def test_the_unit_is_within_three_of_the_middle_and_does_not_show(lab):
     assert {entry_of(name).number for name in names} == set(range(8))
     assert len(entries()) == 8
     shown = f"{vars(lab)} {lab!r} {lab.ledger.read_text()}"
-    assert f"{unit_of('ann'):.4f}" not in shown
+    assert f"{unit_of('pia'):.4f}" not in shown
     assert not any(isinstance(value, float) for value in vars(lab).values())
 
 

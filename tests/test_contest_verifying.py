@@ -35,7 +35,7 @@ TINY = Rules(budget=20_000_000, order=2, contexts=256, batch=16, least_steps=10)
 @pytest.fixture(scope="module")
 def played(tmp_path_factory):
     """A whole game, played once: two rounds, with a run that diverges, and a final run."""
-    lab = Lab("ann", tmp_path_factory.mktemp("lab"), rules=TINY)
+    lab = Lab("pia", tmp_path_factory.mktemp("lab"), rules=TINY)
     lab.run(Sweep(5e5, [4, 8], [0.5, 2.0]))
     lab.run(Sweep(5e5, 4, 1e9))
     lab.commit(8, 2.0, 4e6, 0.4, 0.3, 0.5)
@@ -120,7 +120,7 @@ def test_an_edited_line_breaks_the_chain_and_the_lab_refuses_it(ledger, place):
     ledger.write_text("".join([*lines[:place], json.dumps(content) + "\n", *lines[place + 1 :]]))
     assert f"line {place + 1}: the chain of hashes is broken" in failing(ledger)[0]
     with pytest.raises(LedgerError, match=f"line {place + 1}: the chain of hashes is broken"):
-        Lab("ann", ledger.parent, rules=TINY)
+        Lab("pia", ledger.parent, rules=TINY)
 
 
 @pytest.mark.parametrize(
@@ -136,15 +136,15 @@ def test_lines_that_were_moved_break_the_chain(ledger, order):
 
 def test_a_ledger_under_another_name_is_refused(ledger):
     other = ledger.rename(ledger.with_name("eve.contest.jsonl"))
-    assert "name must be that of the lab, 'eve', got 'ann'" in failing(other)[0]
+    assert "name must be that of the lab, 'eve', got 'pia'" in failing(other)[0]
     with pytest.raises(LedgerError, match="begun with"):
         Lab("eve", other.parent, rules=TINY)
-    assert failing(other, name="ann") == []  # a file that was only called otherwise
+    assert failing(other, name="pia") == []  # a file that was only called otherwise
 
 
 def test_a_name_that_was_forged_too_is_found_by_training(ledger):
     names = (f"eve-{place}" for place in range(99))
-    name = next(name for name in names if entry_of(name) != entry_of("ann"))
+    name = next(name for name in names if entry_of(name) != entry_of("pia"))
     forge(ledger, lambda lines: lines[0].update(name=name))
     other = ledger.rename(ledger.with_name(f"{name}.contest.jsonl"))
     assert failing(other, train=False) == []
@@ -324,7 +324,7 @@ def test_a_run_ends_alike_with_the_arithmetic_of_other_processors():
     code = (
         "from scaling_utils.contest import Rules, Run, playing;"
         "r = Rules(order=2, contexts=256);"
-        "print([playing.trained('ann', r, Run(1e8, 14, x)).hex() for x in (1.0, 30.0)])"
+        "print([playing.trained('pia', r, Run(1e8, 14, x)).hex() for x in (1.0, 30.0)])"
     )
 
     def told(**settings):
@@ -353,7 +353,7 @@ def handed_in(tmp_path, monkeypatch):
     known = {1.0: 0.5, 2.0: 0.4, 3.0: 0.12}
     for module in (lab_module, checking):
         monkeypatch.setattr(module, "trained", lambda name, rules, run: known[run.rate])
-    lab = Lab("ann", tmp_path)
+    lab = Lab("pia", tmp_path)
     lab.run(Sweep(5e8, 16, [1.0, 2.0]))
     lab.commit(100, 3.0, 9e11, 0.12, 0.11, 0.13)
     lab.final()
@@ -398,7 +398,7 @@ def test_the_quick_command_says_that_it_trained_nothing(capsys, handed_in):
 
 
 def test_the_command_returns_2_for_what_is_no_ledger(capsys, tmp_path):
-    path = tmp_path / "ann.contest.jsonl"
+    path = tmp_path / "pia.contest.jsonl"
     path.write_text("no\n")
     status, out, err = run(capsys, path)
     assert (status, out) == (2, "")

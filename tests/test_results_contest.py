@@ -57,7 +57,7 @@ def test_a_recorded_ledger_holds_and_names_the_code_of_today(path):
 def test_every_ledger_is_finished_and_says_where_it_ran():
     told = {(row["strategy"], row["name"]): row for row in read_rows(FOLDER / "labs.csv")}
     assert {(path.parent.name, name_in(path)) for path in LEDGERS} == set(told)
-    assert [row for row in told.values() if row["dirty"] is not False or not row["commit"]] == []
+    assert [row for row in told.values() if row["dirty"] != "False" or not row["commit"]] == []
 
 
 def test_all_that_was_planned_is_recorded():

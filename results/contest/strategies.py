@@ -49,7 +49,7 @@ def bottom(x, y) -> tuple[float, float]:
     least = int(np.argmin(y))
     if len(x) > 2:
         curve = np.polyfit(x, y, 2)
-        if curve[0] > 0:
+        if curve[0] > 1e-9:
             half = (x.max() - x.min()) / (len(x) - 1) / 2
             place = float(np.clip(-curve[1] / (2 * curve[0]), x.min() - half, x.max() + half))
             return math.exp(place), math.exp(float(np.polyval(curve, place)))

@@ -47,8 +47,11 @@ class Lab:
     def __init__(self, name: str, folder: str | Path = ".", *, rules: Rules = RULES):
         self.name, self.rules = checked_name(name), rules
         self.ledger = path_of(self.name, Path(folder))
-        with self._writing():
-            pass
+        if self.ledger.exists() and self.ledger.stat().st_size:
+            self._read()  # a ledger that is over may lie where nobody can write
+        else:
+            with self._writing():
+                pass
 
     @property
     def entropy(self) -> float:
