@@ -6,17 +6,19 @@ from pathlib import Path
 from scaling_utils.studies import read_rows, recorded
 
 FOLDER = Path(__file__).parents[1] / "results" / "contest"
+KEY = ("kind", "C", "width", "rate")
 
 
 def test_the_table_holds_every_run_of_the_ledgers_and_no_other():
     told = {
-        (path.parent.name, line["kind"], line["C"], line["width"], line["rate"]): line
+        (path.parent.name, path.name.partition(".")[0], *(line[name] for name in KEY)): line
         for path in FOLDER.glob("*/*.contest.jsonl")
         for line in map(json.loads, path.read_text(encoding="utf-8").splitlines())
         if line["kind"] in ("run", "final")
     }
     rows = read_rows(recorded("contest") / "runs.csv")
-    found = {(r["strategy"], r["kind"], r["C"], r["width"], r["rate"]): r for r in rows}
+    found = {tuple(row[name] for name in ("strategy", "name", *KEY)): row for row in rows}
+    assert len(found) == len(rows)
     assert set(found) == set(told)
     wrong = [
         key
