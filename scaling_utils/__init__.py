@@ -22,6 +22,7 @@ A room imports only from the floors below its own:
 - ``judging``: scores of models, with their uncertainty
 - ``studies``, ``sweeps``: reading recorded runs; the engine that makes them
 - ``experiments``: what several studies run
+- ``contest``: a contest on your own CPU, with its ledger and its points
 - ``notebook``, ``cli``: claims, tables and figures of a chapter; the command line
 """
 
@@ -51,6 +52,7 @@ _ROOMS = (
     "studies",
     "sweeps",
     "experiments",
+    "contest",
     "notebook",
     "cli",
 )

@@ -20,7 +20,7 @@ from scaling_utils.cli import _numbers, _out, main
 from scaling_utils.cli._group import COMMANDS, COMPLETE, group
 from scaling_utils.cli._tables import Table, pairs, render
 
-NEEDS_FILES = {"fit", "predict", "sweep"}  # examples name files of the reader
+NEEDS_FILES = {"contest", "fit", "predict", "sweep"}  # examples name files of the reader
 
 
 def examples(name: str) -> list[list[str]]:

@@ -38,6 +38,7 @@ FLOORS = {
     "studies": 5,
     "sweeps": 5,
     "experiments": 6,
+    "contest": 6,
     "notebook": 7,
     "cli": 7,
 }
@@ -72,6 +73,7 @@ ALLOWED = {
     "scaling_utils.studies": set(),
     "scaling_utils.sweeps": set(),
     "scaling_utils.experiments": set(),
+    "scaling_utils.contest": set(),
     "scaling_utils.notebook": set(),
 }
 

@@ -63,6 +63,7 @@ def test_it_lists_every_study_with_the_numbers_of_its_rows(stored):
         "recall": "record.py",
         "mixture": "record.py",
         "emergence": "record.py",
+        "contest": "record.py",
     }
     assert {folder.name for folder in others} == set(scripts)
     for folder in others:

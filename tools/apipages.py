@@ -101,6 +101,14 @@ COMMANDS = {
         ("hardware --dtype fp8 --memory 80GB --sort peak", "Compare devices"),
         ("hardware --help", "All options"),
     ],
+    "contest": [
+        (
+            "contest verify results/contest/expert/reference-21.contest.jsonl --quick",
+            "Read a ledger again",
+        ),
+        ("contest verify results/contest/points.csv --name ann", "Hand in what is no ledger", 2),
+        ("contest --help", "All options"),
+    ],
     "all": [("--help", "All commands")],
 }
 MARK = "% made from "

@@ -22,6 +22,7 @@ COMMANDS = {
     "laws": ("scaling_utils.cli.laws:command", "List the published laws, and evaluate one."),
     "hardware": ("scaling_utils.cli.hardware:command", "List the accelerators: peaks and memory."),
     "sweep": ("scaling_utils.cli.sweep:command", "Run the jobs of an experiment, and go on."),
+    "contest": ("scaling_utils.cli.contest:command", "Verify the ledger of a lab of the contest."),
 }
 
 COMPLETE = "_SCALING_UTILS_COMPLETE"
