@@ -238,13 +238,13 @@ def test_what_is_no_ledger_is_refused(tmp_path):
 
 
 def test_points_for_the_loss_by_hand():
-    """No better than the rule: none; the expert's: all; in between even steps of the logarithm."""
-    assert loss_points(0.2, 0.2, 0.1) == 0
-    assert loss_points(0.1, 0.2, 0.1) == 60
-    assert loss_points(0.2 / math.sqrt(2), 0.2, 0.1) == pytest.approx(30)
-    assert (loss_points(0.3, 0.2, 0.1), loss_points(0.05, 0.2, 0.1)) == (0, 60)
-    # ln(.1401 / .1074) = .2658 of ln(.1401 / .1043) = .2951: 60 * .9007
-    assert loss_points(0.1074, 0.1401, 0.1043) == pytest.approx(54.0, abs=0.05)
+    """The best on record: all; a third above it: none; even steps of the logarithm between."""
+    assert loss_points(0.3, 0.3) == 60
+    assert loss_points(0.4, 0.3) == pytest.approx(0, abs=1e-12)
+    assert loss_points(0.3 * math.sqrt(4 / 3), 0.3) == pytest.approx(30)
+    assert (loss_points(0.5, 0.3), loss_points(0.2, 0.3), loss_points(math.inf, 0.3)) == (0, 60, 0)
+    # ln(.1074 / .1043) = .0293 of ln(4 / 3) = .2877: 60 * .8982
+    assert loss_points(0.1074, 0.1043) == pytest.approx(53.9, abs=0.05)
 
 
 def test_points_for_the_prediction_by_hand():
@@ -260,8 +260,8 @@ def test_points_for_the_prediction_by_hand():
 
 
 def test_what_points_are_refused_for():
-    with pytest.raises(ValueError, match=r"reference must be above 0 and below 0\.1, got 0\.2"):
-        loss_points(0.1, 0.1, 0.2)
+    with pytest.raises(ValueError, match=r"reference must be above 0, got 0"):
+        loss_points(0.1, 0)
     with pytest.raises(ValueError, match=r"high must be at least 0\.2, got 0\.1"):
         interval_score(0.1, 0.2, 0.1)
 

@@ -8,7 +8,7 @@ named after the strategy; ``labs.csv`` says where it ran. ``points.csv`` has a l
 that is finished, and ``runs.csv`` for each run of these: chapters read both. Said again, it goes on
 where it was ended.
 
-The expert and the rule play on all languages: they set the scale of the points, and their results
+The expert and the rule play on all languages. The best result of each sets its scale of points, and
 stand in scaling_utils/data/contest.csv too, where --scale writes them. The thrifty and
 the careful one play on two languages, and two untuned rates on the first.
 """
@@ -35,7 +35,6 @@ from scaling_utils.sweeps.provenance import collect_provenance
 from scaling_utils.sweeps.tables import write_csv
 
 HERE = Path(__file__).resolve().parent
-SCALE = {"expert": "reference", "rule": "rule"}  # strategies and their columns
 FOUR = (0, 1)  # languages on which the thrifty and the careful one play too
 
 
@@ -85,28 +84,29 @@ def play(out: Path, rules: Rules, plan: Sequence[tuple[str, int]]) -> None:
 
 
 def scale(out: Path) -> None:
-    """Write what the expert and the rule reached to the table of languages."""
+    """Write the least excess of each language's games, and the rule's, to the package's table."""
     path = DATA / "contest.csv"
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
-        for strategy, column in SCALE.items():
-            game = finished(out / strategy, name_of(int(row["number"])), RULES)
-            row[column] = "nan" if game is None else repr(round(game.outcome["excess"], 6))
+        name = name_of(int(row["number"]))
+        games = {strategy: finished(out / strategy, name, RULES) for strategy in STRATEGIES}
+        ends = {one: game.outcome["excess"] for one, game in games.items() if game is not None}
+        row["rule"] = repr(round(ends.get("rule", math.nan), 6))
+        row["reference"] = repr(round(min(ends.values(), default=math.nan), 6))
     write_csv(rows, path)
 
 
 def points(out: Path) -> None:
     """Write the result of each finished ledger with its points to ``points.csv``.
 
-    A ledger waits until both ends of the scale of its language are there.
+    A ledger waits until its language has a scale.
     """
     rows = []
     for strategy in STRATEGIES:
         for entry in entries():
             name = name_of(entry.number)
-            scaled = math.isfinite(entry.rule + entry.reference)
-            if not scaled or finished(out / strategy, name, RULES) is None:
+            if not math.isfinite(entry.reference) or finished(out / strategy, name, RULES) is None:
                 continue
             report = Lab(name, out / strategy).report()
             rows.append(

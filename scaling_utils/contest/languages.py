@@ -38,7 +38,7 @@ class Entry:
     rule : float
         Excess of 20 symbols a weight at Adam's rate 3e-4, with the whole budget; nats per symbol.
     reference : float
-        Excess of the recorded expert, nats per symbol.
+        The least excess of the recorded games, nats per symbol.
 
     A scale that is not recorded is NaN.
     """

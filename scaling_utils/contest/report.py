@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from scaling_utils.contest.game import Game
 from scaling_utils.contest.languages import Entry
 from scaling_utils.contest.rules import Run
-from scaling_utils.contest.scoring import TIE, interval_score, loss_points, prediction_points
+from scaling_utils.contest.scoring import (
+    LOSS_POINTS,
+    TIE,
+    interval_score,
+    loss_points,
+    prediction_points,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +34,8 @@ class Report:
     predicted, low, high : float
         The commitment, nats per symbol.
     rule, reference : float
-        Excess of the rule and of the expert on the lab's language, nats per symbol.
+        Excess of 20 symbols a weight at Adam's 3e-4, and the least of the recorded games, on the
+        lab's language, nats per symbol.
     spent, screening, budget : int
         FLOPs billed in all, before the final run, and allowed.
     rounds : int
@@ -56,7 +63,7 @@ class Report:
     @property
     def loss_points(self) -> float:
         """0 to 60."""
-        return loss_points(self.excess, self.rule, self.reference)
+        return loss_points(self.excess, self.reference)
 
     @property
     def interval_score(self) -> float:
@@ -76,7 +83,7 @@ class Report:
     @property
     def tie(self) -> float:
         """Points for the loss that 3 % of the excess are worth: less is a tie."""
-        return loss_points(self.rule / (1 + TIE), self.rule, self.reference)
+        return LOSS_POINTS - loss_points((1 + TIE) * self.reference, self.reference)
 
     def __str__(self) -> str:
         """Return the report as text."""
@@ -85,8 +92,8 @@ class Report:
         return "\n".join(
             (
                 f"Lab {self.name}: {self.points:.1f} of 100 points",
-                f"  loss        {self.loss_points:5.1f} of 60: excess {got}; the rule has "
-                f"{self.rule:.4f}, the expert {self.reference:.4f}",
+                f"  loss        {self.loss_points:5.1f} of 60: excess {got}; on record are "
+                f"{self.reference:.4f}, and {self.rule:.4f} by the rule of thumb",
                 f"  prediction  {self.prediction_points:5.1f} of 40: interval [{self.low:.4f}, "
                 f"{self.high:.4f}], the result {inside}, interval score {self.interval_score:.3f}",
                 f"  final run   {self.run}; N = {self.N:,}, {self.D / self.N:.0f} symbols a weight",

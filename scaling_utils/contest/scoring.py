@@ -7,25 +7,25 @@ import math
 from scaling_utils._check import number
 
 LOSS_POINTS, PREDICTION_POINTS = 60.0, 40.0
+BEHIND = 4 / 3  # excess over the reference that earns nothing for the loss
 WORTHLESS = 0.5  # the interval score that earns nothing
 MISSED = 10.0  # 2 / alpha, for intervals that are to hold 80 % of results
 TIE = 0.03  # a second seed moves the excess of a final run by 2.6 %
 
 
-def loss_points(excess: float, rule: float, reference: float) -> float:
+def loss_points(excess: float, reference: float) -> float:
     """Return the points for the final loss, 0 to 60.
 
-    60 ln(rule / x) / ln(rule / reference), cut to 0 ... 60: none for doing no better than the rule,
-    all for the recorded expert's result, and even steps of the logarithm between.
+    60 (1 - ln(x / reference) / ln(4 / 3)), cut to 0 ... 60: all for the best recorded result, none
+    for an excess a third above it, and even steps of the logarithm between. So 3 % of the excess
+    are worth the same on every language.
 
     Parameters
     ----------
     excess : float
         x, of the final run over the entropy, nats per symbol. Infinite for a run that diverged.
-    rule : float
-        Of 20 symbols a weight at a rate that was not tuned, Adam's 3e-4.
     reference : float
-        Of the recorded expert, below ``rule``.
+        The least of the recorded games on the language, nats per symbol.
 
     Returns
     -------
@@ -34,14 +34,13 @@ def loss_points(excess: float, rule: float, reference: float) -> float:
     Raises
     ------
     TypeError, ValueError
-        If a number is not above zero, or the reference not below the rule.
+        If a number is not above zero.
     """
-    rule = number("rule", rule, above=0)
-    reference = number("reference", reference, above=0, below=rule)
+    reference = number("reference", reference, above=0)
     if excess == math.inf:
         return 0.0
-    share = math.log(rule / number("excess", excess, above=0)) / math.log(rule / reference)
-    return LOSS_POINTS * min(1.0, max(0.0, share))
+    behind = math.log(number("excess", excess, above=0) / reference) / math.log(BEHIND)
+    return LOSS_POINTS * min(1.0, max(0.0, 1 - behind))
 
 
 def interval_score(excess: float, low: float, high: float) -> float:
