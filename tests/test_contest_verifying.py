@@ -232,6 +232,11 @@ def test_what_is_no_ledger_is_refused(tmp_path):
         verify(other)
     with pytest.raises(LedgerError, match="cannot be read: No such file"):
         verify(tmp_path / "c.contest.jsonl")
+    with pytest.raises(LedgerError, match="cannot be read: No such file"):
+        verify(tmp_path / "nothing.txt")
+    (renamed := tmp_path / "ann.contest (1).jsonl").write_text("{}")
+    with pytest.raises(ValueError, match="name must be given where the file is not called NAME"):
+        verify(renamed)
 
 
 # --- points -------------------------------------------------------------------------------

@@ -115,7 +115,15 @@ def verify(
         If the file cannot be read, or is no ledger.
     """
     path = Path(path)
-    name = checked_name(path.name.removesuffix(ENDING) if name is None else name)
+    if name is None:
+        if not path.exists():
+            raise LedgerError(f"{path}: cannot be read: No such file or directory")
+        if not path.name.endswith(ENDING):
+            raise ValueError(
+                f"name must be given where the file is not called NAME{ENDING}, got {path.name}"
+            )
+        name = path.name.removesuffix(ENDING)
+    name = checked_name(name)
     seed = secrets.randbelow(2**32) if seed is None else whole("seed", seed, at_least=0)
     reruns = whole("reruns", reruns, at_least=0)
     checks: list[Check] = []
