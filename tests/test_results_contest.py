@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from study_scripts import load
 
 from scaling_utils.contest import RULES, Lab, Run, verify
 from scaling_utils.contest.languages import entries, entry_of, language_of
@@ -21,21 +20,7 @@ LEDGERS = sorted(FOLDER.glob("*/*.contest.jsonl"))
 POINTS = read_rows(FOLDER / "points.csv")
 
 
-def _load(name: str):
-    """Load a script of the folder under a name of its own: other folders have the same names."""
-    spec = importlib.util.spec_from_file_location(f"contest_{name}", FOLDER / f"{name}.py")
-    module = sys.modules[f"contest_{name}"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-strategies = _load("strategies")
-_other = sys.modules.get("strategies")
-sys.modules["strategies"] = strategies
-record = _load("record")
-del sys.modules["strategies"]
-if _other is not None:
-    sys.modules["strategies"] = _other
+strategies, record = load(FOLDER, "strategies", "record")
 
 
 def label(path: Path) -> str:

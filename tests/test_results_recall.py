@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from statistics import NormalDist
 import nbformat
 import pytest
 import torch
+from study_scripts import load
 
 from scaling_utils.notebook import VERDICT_MIME
 from scaling_utils.studies import read_rows
@@ -19,21 +19,7 @@ from scaling_utils.tasks import Task
 FOLDER = Path(__file__).resolve().parent.parent / "results" / "recall"
 
 
-def _load(name: str):
-    """Load a script of the folder under a name of its own: other folders have the same names."""
-    spec = importlib.util.spec_from_file_location(f"recall_{name}", FOLDER / f"{name}.py")
-    module = sys.modules[f"recall_{name}"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-race = _load("race")
-_other = sys.modules.get("race")
-sys.modules["race"] = race
-record = _load("record")
-del sys.modules["race"]
-if _other is not None:
-    sys.modules["race"] = _other
+race, record = load(FOLDER, "race", "record")
 
 
 @pytest.fixture

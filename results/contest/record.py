@@ -8,9 +8,9 @@ named after the strategy; ``labs.csv`` says where it ran. ``points.csv`` has a l
 that is finished, and ``runs.csv`` for each run of these: chapters read both. Said again, it goes on
 where it was ended.
 
-The expert and the rule play on all languages. The best result of each sets its scale of points, and
-stand in scaling_utils/data/contest.csv too, where --scale writes them. The thrifty and
-the careful one play on two languages, and two untuned rates on the first.
+The expert and the rule play on all languages, the thrifty and the careful one on two, and two
+untuned rates on the first. The least excess on a language sets its scale of points: --scale writes
+it to scaling_utils/data/contest.csv.
 """
 
 from __future__ import annotations
