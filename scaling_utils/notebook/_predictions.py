@@ -25,13 +25,13 @@ def predictions(*studies: str) -> None:
         if study not in known:
             raise ValueError(f"studies must name some of {', '.join(known)}, got {study!r}")
     found = [one for study in studies for one in book if _study(one) == study]
-    table(
-        {
-            "registered prediction": [one.sentence for one in found],
-            "held where": [f"{one.bound} {one.unit}".strip() for one in found],
-            "part": [_study(one).replace("_", " ") for one in found],
-        }
-    )
+    columns = {
+        "registered prediction": [one.sentence for one in found],
+        "held where": [f"{one.bound} {one.unit}".strip() for one in found],
+    }
+    if len(studies) > 1:
+        columns["part"] = [_study(one).replace("_", " ") for one in found]
+    table(columns)
 
 
 def _study(one: Prediction) -> str:
