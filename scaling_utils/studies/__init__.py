@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "pairs": ("Arms", "Ratio"),
         "records": ("read_record", "read_rows", "recorded", "settings_of"),
+        "rivals": ("line_ahead",),
         "slices": ("Slices", "isoflop_slices"),
         "splits": ("Score", "Split", "held_out", "score"),
         "study": ("Study", "read"),
