@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = attach(
         "slices": ("Slices", "isoflop_slices"),
         "splits": ("Score", "Split", "held_out", "score"),
         "study": ("Study", "read"),
+        "transfers": ("Transferred", "Transfers", "read_transfers"),
         "tuning": ("Cells", "cells"),
     },
 )
