@@ -97,6 +97,6 @@ def test_a_recorded_shape_can_be_trained_again():
     same = [r for r in runs if r["layers"] == 3 and r["steps"] == script.BUDGETS[0]]
     assert {run["N"] for run in same} == {N}
     recorded = {(run["seed"], run["rate"]): run["loss"] for run in same}
-    best = script.RATES.index(0.03)  # far from the rates at which machines drift apart
-    ours = losses[:, best] / [recorded[seed, script.RATES[best]] for seed in script.SEEDS]
-    assert np.abs(ours - 1).max() < 0.02
+    low = script.RATES.index(0.003)  # at higher ones machines drift apart by rounding
+    ours = losses[:, low] / [recorded[seed, script.RATES[low]] for seed in script.SEEDS]
+    assert np.abs(ours - 1).max() < 0.001

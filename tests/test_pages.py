@@ -153,7 +153,7 @@ def test_a_wrong_row_of_the_slides_stops_the_build(project, what, message):
 def test_chapters_keep_the_number_of_their_file():
     chapters = bookdata.read_book().chapters
     numbers = [chapter.number for chapter in chapters]
-    assert numbers == sorted(set(numbers))
+    assert len(numbers) == len(set(numbers))  # a new one takes the next number anywhere
     for chapter in chapters:
         assert book_site.chapter_number(chapter.page) == chapter.number
 
