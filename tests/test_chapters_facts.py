@@ -13,6 +13,7 @@ import pytest
 from guards import code_cells, read, tree
 
 from scaling_utils import studies
+from scaling_utils.notebook import CLAIM_MIME
 from scaling_utils.tasks.waves import WaveTask
 
 ROOT = Path(__file__).parents[1]
@@ -56,14 +57,12 @@ def test_a_bound_from_nowhere_else_is_marked_as_seen_first(path):
 
 
 def test_what_training_does_not_find_is_said_with_its_number_of_steps():
-    (shape,) = (path for path in CHAPTERS if path.stem.startswith("03"))
-    negative = [
-        ast.unparse(claim[""])
-        for claim in calls(shape, "claim")
-        if re.search(r"does not (find|learn)|starts finds", ast.unparse(claim[""]))
-    ]
-    assert len(negative) == 2
-    assert all("STEPS} steps" in sentence for sentence in negative)
+    (depth,) = (path for path in CHAPTERS if path.stem.startswith("37"))
+    outputs = (output for _, cell in code_cells(read(depth)) for output in cell.outputs)
+    said = [o.data[CLAIM_MIME]["sentence"] for o in outputs if CLAIM_MIME in o.get("data", {})]
+    negative = [one for one in said if re.search(r"does not (find|learn)|starts finds", one)]
+    assert negative
+    assert [one for one in negative if not re.search(r"\d steps", one)] == []
 
 
 def test_the_budgets_of_the_sawtooth_are_recorded_in_full():
@@ -98,7 +97,6 @@ def test_a_recorded_shape_can_be_trained_again():
     same = [r for r in runs if r["layers"] == 3 and r["steps"] == script.BUDGETS[0]]
     assert {run["N"] for run in same} == {N}
     recorded = {(run["seed"], run["rate"]): run["loss"] for run in same}
-    best = script.RATES.index(0.03)  # far from the rates at which machines drift apart
-    ours = losses[:, best] / [recorded[seed, script.RATES[best]] for seed in script.SEEDS]
-    # On some processors one of the four starts leaves the recorded path, by 6 % where it was seen.
-    assert np.sort(np.abs(ours - 1))[:3].max() < 0.001
+    low = script.RATES.index(0.003)  # at higher ones machines drift apart by rounding
+    ours = losses[:, low] / [recorded[seed, script.RATES[low]] for seed in script.SEEDS]
+    assert np.abs(ours - 1).max() < 0.001

@@ -1,6 +1,6 @@
 """How much of a sawtooth two networks of equal size learn, by the number of steps.
 
-The chapter on shape trains 400 and 2,000 steps live. The longer budgets are recorded here:
+The chapter on depth trains 400 and 2,000 steps live. The longer budgets are recorded here:
 
     python results/depth_budget/experiment.py 2          # on two processes; writes runs.csv here
 
