@@ -13,7 +13,7 @@ from study_scripts import load
 
 from scaling_utils.models.regressors import Regressors
 from scaling_utils.studies import read_rows
-from scaling_utils.tasks import WaveTask
+from scaling_utils.tasks import WaveTask, solved_losses
 
 FOLDER = Path(__file__).resolve().parent.parent / "results" / "adapting"
 
@@ -27,7 +27,7 @@ def task():
 
 def test_solved_outputs_by_hand(task):
     model = Regressors([6], task.inputs, members=3, seed=2)
-    found = task.solved(model, points=300)
+    found = solved_losses(task, model, points=300)
     assert found.shape == (3, 2)
     for m in range(3):
         w, b = (one[0][m].detach().double().numpy() for one in (model.weights, model.biases))
@@ -45,13 +45,13 @@ def test_no_loss_is_left_where_the_target_is_made_of_the_units(task):
     model = Regressors([4], task.inputs, members=1)
     for inputs, targets in ((task.inputs, task.targets), (task.test_inputs, task.test_targets)):
         targets.copy_(model.predict(inputs).detach().expand(2, -1))
-    assert task.solved(model).max() < 1e-10
+    assert solved_losses(task, model).max() < 1e-10
 
 
 def test_on_the_points_that_they_solve_no_network_is_better(task):
     task.test_inputs, task.test_targets = task.inputs, task.targets
     model = Regressors([8], task.inputs, members=2)
-    assert np.all(np.diag(task.solved(model)) <= task.measure(model)["loss"])
+    assert np.all(np.diag(solved_losses(task, model)) <= task.measure(model)["loss"])
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_on_the_points_that_they_solve_no_network_is_better(task):
 )
 def test_what_cannot_be_solved_is_refused(task, hidden, points, message):
     with pytest.raises(ValueError, match=message):
-        task.solved(Regressors(hidden, task.inputs, members=1), points)
+        solved_losses(task, Regressors(hidden, task.inputs, members=1), points)
 
 
 def test_a_best_rate_at_an_end_asks_for_the_next_one():
@@ -98,7 +98,7 @@ def test_drawn_units_are_those_of_the_untrained_network():
     )
     rows = [row for row in record.cell(2, "s = 2", 8, setting) if row["drawn"] != ""]
     task = record.task_of(2, "s = 2", setting)
-    by_hand = np.diag(task.solved(record.drawn(task, 8), 128))
+    by_hand = np.diag(solved_losses(task, record.drawn(task, 8), 128))
     assert [row["drawn"] for row in rows] == pytest.approx(by_hand, rel=1e-5)
     assert len(rows) == 2
     assert torch.equal(record.drawn(task, 8).weights[0], record.drawn(task, 8).weights[0])

@@ -25,7 +25,7 @@ from scaling_utils.studies import read_rows
 from scaling_utils.sweeps.code import combined, modules_of
 from scaling_utils.sweeps.provenance import collect_provenance
 from scaling_utils.sweeps.tables import write_csv
-from scaling_utils.tasks import WaveTask
+from scaling_utils.tasks import WaveTask, solved_losses
 from scaling_utils.training import MemberAdam, Trainer, wsd
 
 HERE = Path(__file__).resolve().parent
@@ -103,7 +103,7 @@ def cell(dimension: int, target: str, width: int, setting: Setting) -> list[dict
             more.append(beyond)
     best = best_rate(losses)
     kept = {"drawn": drawn(task, width), "moved": models[best]}
-    solved = {name: task.solved(model, setting.solved_on) for name, model in kept.items()}
+    solved = {name: solved_losses(task, model, setting.solved_on) for name, model in kept.items()}
     return [
         {
             "dimension": dimension,

@@ -135,47 +135,6 @@ class WaveTask:
             "se": (each.std(1) / each.shape[1] ** 0.5).tolist(),
         }
 
-    @torch.no_grad()
-    def solved(self, model: Regressors, points: int | None = None) -> np.ndarray:
-        """Return held-out losses with the output weights solved for, the hidden units kept.
-
-        For given hidden units the best output weights are the solution of a least-squares
-        problem. There is no output bias. This needs one hidden layer.
-
-        Parameters
-        ----------
-        model : models.Regressors
-            Its M members each serve every function.
-        points : int, optional
-            Training points of the problem, the first ones of the pool; all of them by default.
-
-        Returns
-        -------
-        array, shape (M, S)
-            Mean squared errors of each member on each function, in units of its variance.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If the model has not one hidden layer, or ``points`` is not a whole number from 1 to
-            the pool.
-        """
-        if len(model.widths) != 3:
-            raise ValueError(f"model must have one hidden layer, got {len(model.widths) - 2}")
-        pool = len(self.inputs)
-        count = pool if points is None else whole("points", points)
-        if count > pool:
-            raise ValueError(f"points must be at most the pool's {pool}, got {count}")
-        wanted = self.targets[:, :count].T.double().numpy()  # (count, S)
-        truth = self.test_targets.T.double().numpy()  # (n, S)
-        losses = []
-        for weight, bias in zip(model.weights[0], model.biases[0], strict=True):  # one member
-            units = torch.addmm(bias, self.inputs[:count], weight).relu()  # (count, h)
-            output = np.linalg.lstsq(units.double().numpy(), wanted, rcond=None)[0]  # (h, S)
-            units = torch.addmm(bias, self.test_inputs, weight).relu()  # (n, h)
-            losses.append(np.mean((units.double().numpy() @ output - truth) ** 2, axis=0))
-        return np.array(losses)
-
 
 def _labelled(cube: EmbeddedCube, targets: list[Waves], count: int, seed: int):
     """Return points (count, ambient) and the value of each target there, (S, count)."""
