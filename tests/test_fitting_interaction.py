@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaling_utils import laws
-from scaling_utils.fitting import interaction
+from scaling_utils.fitting import interaction, null_shares
 
 SIZES, LENGTHS = np.geomspace(1e3, 1e6, 5), np.geomspace(1e5, 1e8, 4)
 N, D = (grid.ravel() for grid in np.meshgrid(SIZES, LENGTHS, indexing="ij"))
@@ -95,3 +95,28 @@ def test_refuses_bad_tables(arguments, message):
 def test_refuses_text():
     with pytest.raises(TypeError, match="values must be numeric"):
         interaction(N, D, ["a"] * N.size)
+
+
+def test_null_shares_are_those_of_the_noisy_additive_table():
+    split = interaction(N, D, laws.KAPLAN_JOINT.loss(N, D))
+    drawn = null_shares(split, 0.01, np.random.default_rng(3), draws=2)
+    rng, additive = np.random.default_rng(3), split.values - split.residuals
+    by_hand = [
+        interaction(N, D, (additive + 0.01 * rng.standard_normal(additive.shape)).ravel()).share
+        for _ in range(2)
+    ]
+    assert drawn == pytest.approx(by_hand)
+
+
+def test_null_shares_have_the_mean_that_noise_gives():
+    split = interaction(N, D, laws.CHINCHILLA.loss(N, D))
+    drawn = null_shares(split, 0.05, np.random.default_rng(0))
+    assert drawn.mean() == pytest.approx(split.share_from_noise(0.05), rel=0.05)
+
+
+@pytest.mark.parametrize(("se", "draws"), [(0.0, 10), (0.1, 0), (np.ones((2, 2)), 10)])
+def test_null_shares_of_bad_arguments_are_refused(se, draws):
+    with pytest.raises(ValueError, match=r"se|draws|broadcast"):
+        null_shares(
+            interaction(N, D, laws.CHINCHILLA.loss(N, D)), se, np.random.default_rng(0), draws
+        )

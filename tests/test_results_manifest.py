@@ -61,6 +61,7 @@ def test_it_lists_every_study_with_the_numbers_of_its_rows(stored):
         "pretrained": "record.py",
         "lora": "record.py",
         "recall": "record.py",
+        "adapting": "record.py",
         "mixture": "record.py",
         "emergence": "record.py",
         "contest": "record.py",

@@ -1,7 +1,7 @@
 """Data for training and for fitting.
 
 ``run_table``             published tables of training runs, downloaded by pinned address
-``dirichlet_language``    made languages whose entropy is known
+``dirichlet_language``    made languages whose entropy is known; ``coded_sum_language`` hides a rule
 ``text``                  text that came with Python and PyTorch: "python", "english", "cpp"
 ``digits``                images that came with scikit-learn
 
@@ -22,6 +22,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "baselines": ("Compressed", "Description", "compressed", "describe", "ngram_entropy"),
+        "coded": ("coded_sum_language",),
         "images": ("Digits", "digits"),
         "languages": ("Language", "dirichlet_language"),
         "splits": ("Split", "Stream", "near_duplicates", "seen_share", "split", "stream"),

@@ -24,7 +24,7 @@ __getattr__, __dir__, __all__ = attach(
         "fit": ("Fit", "bootstrap"),
         "_comparison": ("Comparison", "FormScore"),
         "forms": ("FORMS", "Form", "compare_forms"),
-        "interactions": ("Interaction", "interaction"),
+        "interactions": ("Interaction", "interaction", "null_shares"),
         "isoflop": ("fit_isoflop",),
         "local": ("contrasts", "local_exponents"),
         "parametric": ("fit_parametric",),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from scaling_utils._check import finite_array, positive_array, same_length
+from scaling_utils._check import finite_array, positive_array, same_length, whole
 
 
 @dataclass(frozen=True)
@@ -129,3 +129,35 @@ def interaction(N, D, values) -> Interaction:
         data_share=float(np.mean(by_data**2) / variance),
         share=float(np.mean(residuals**2) / variance),
     )
+
+
+def null_shares(split: Interaction, se, rng: np.random.Generator, draws: int = 2000) -> np.ndarray:
+    """Draw the share that neither size nor data can have, were the truth additive.
+
+    Parameters
+    ----------
+    split : Interaction
+        Of a measured table; the additive table nearest to it is the truth of the draws.
+    se : float or array, shape (sizes, lengths)
+        Standard errors, in the unit of the values. Above zero.
+    rng : numpy.random.Generator
+        Where the noise comes from: normal, and independent between cells.
+    draws : int
+        How many, at least 1.
+
+    Returns
+    -------
+    array, shape (draws,)
+        To be compared with ``split.share``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range or of another shape.
+    """
+    se = np.broadcast_to(positive_array("se", se), split.values.shape)
+    noise = rng.standard_normal((whole("draws", draws), *se.shape))  # (draws, sizes, lengths)
+    made = split.values - split.residuals + se * noise
+    middle = made.mean((1, 2), keepdims=True)
+    left = made - made.mean(1, keepdims=True) - made.mean(2, keepdims=True) + middle
+    return (left**2).sum((1, 2)) / ((made - middle) ** 2).sum((1, 2))

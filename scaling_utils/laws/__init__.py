@@ -39,6 +39,7 @@ __getattr__, __dir__, __all__ = attach(
         "parametric": ("Allocation", "ParametricLaw"),
         "power": ("PowerLaw", "Trend"),
         "published": ("PUBLISHED", "Chinchilla", "get"),
+        "regression": ("least_squares_excess", "ridge_excess"),
         "transfer": ("TransferLaw",),
     },
     submodules=("batch", "facts"),

@@ -6,6 +6,7 @@ Every task keeps to one protocol, ``Task``: ``batches(seeds, size, copies)`` and
 - ``windows``: windows of a language or a text, for n-gram networks side by side
 - ``sequences``: passages of a language or a text, for one GPT or LSTM
 - ``waves``: functions of known smoothness on points of known dimension
+- ``solving``: their losses with output weights that are solved for, not trained
 """
 
 from scaling_utils._lazy import attach
@@ -15,6 +16,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "_task": ("Task",),
         "sequences": ("LanguageSequences", "TextSequences"),
+        "solving": ("solved_losses",),
         "waves": ("WaveTask",),
         "windows": ("LanguageWindows", "TextWindows", "split_text"),
     },
