@@ -21,6 +21,7 @@ import record
 import theory
 
 from scaling_utils.studies import read_rows
+from scaling_utils.sweeps.tables import write_csv
 
 
 @dataclass(frozen=True)
@@ -195,13 +196,41 @@ def measured(rows) -> dict[str, float]:
         found["height"] = max(100 * abs(one["laws"]["theory"].B - 1) for one in done.values())
     if 1.2 in done:
         law = done[1.2]["laws"]["additive"]
-        found["allocation"] = law.beta / (law.alpha + law.beta) - theory.exponents(1.2)["N_opt"]
+        a = law.beta / (law.alpha + law.beta)
+        found["allocation"] = abs(a - theory.exponents(1.2)["N_opt"])
+    return found
+
+
+def tuned(rows) -> list[dict]:
+    """Return the rows of cells.csv: each recorded cell at its best rate."""
+    found = []
+    for cell in record.planned():
+        mine = [row for row in rows if record.key(row) == (cell.part, cell.g, cell.n, cell.D)]
+        if not mine or (cell.part == "x128" and not cells(rows, cell.g, "x16").N.size):
+            continue
+        step, excess = least(rows, mine)
+        at = min(mine, key=lambda row: row["excess"])
+        ends = {row["step"] for row in (mine[0], mine[-1])}
+        found.append(
+            {
+                "part": cell.part,
+                "g": cell.g,
+                "n": cell.n,
+                "N": record.OUTPUTS * cell.n,
+                "D": cell.D,
+                "step": round(step, 4),
+                "excess": round(excess, 7),
+                "se": round(at["se"], 7),
+                "edge": int(len(mine) > 2 and at["step"] in ends),
+            }
+        )
     return found
 
 
 def main() -> None:
-    """Print the score."""
+    """Print the score, and write cells.csv."""
     rows = read_rows(HERE / "runs.csv")
+    write_csv(tuned(rows), HERE / "cells.csv")
     for g in record.GS:
         if len(cells(rows, g, "fit").N) == 21:
             print(f"g = {g}")

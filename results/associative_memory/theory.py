@@ -21,8 +21,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
 from scaling_utils.corpora.associations import Associations
-from scaling_utils.corpora.visits import DataCurve, alone
-from scaling_utils.studies import read_rows
+from scaling_utils.corpora.visits import DataCurves, alone
 from scaling_utils.sweeps.tables import write_csv
 
 VISITS = 2.0 ** np.arange(-3, 12)
@@ -63,28 +62,9 @@ def simulate() -> list[dict]:
     return rows
 
 
-def curves(power: float) -> list[DataCurve]:
-    """Return the curve of each step, from visits.csv."""
-    rows = [row for row in read_rows(HERE / "visits.csv") if row["power"] == power]
-    start = float((np.log(SOURCE.pool.shape[1]) - SOURCE.entropies).mean())
-    found = []
-    for step in STEPS:
-        mine = [row for row in rows if row["step"] == step]
-        visits, left = (np.array([row[name] for row in mine]) for name in ("visits", "left"))
-        found.append(DataCurve(visits, left, start, power / (1 + power)))
-    return found
-
-
 def data_curve(g: float, tokens, power: float = 1.0) -> np.ndarray:
-    """Return the least excess after D examples over the steps, by a parabola in ln(step)."""
-    table = np.array([curve.excess(g, tokens) for curve in curves(power)])  # (steps, D)
-    x = np.log(STEPS)
-    least = []
-    for column in table.T:
-        i = int(np.clip(column.argmin(), 1, len(x) - 2))
-        c = np.polyfit(x[i - 1 : i + 2], column[i - 1 : i + 2], 2)
-        least.append(np.polyval(c, np.clip(-c[1] / (2 * c[0]), x[0], x[-1])))
-    return np.array(least)
+    """Return the derived excess of an endless memory after D examples."""
+    return DataCurves.read(HERE / "visits.csv", power).least(g, tokens)
 
 
 def local_exponent(x, y) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy.special import zeta
@@ -133,20 +133,13 @@ class Associations:
         row, mask = self.addresses(ranks)
         return self.pool[row[:, None], np.arange(OUTPUTS) ^ mask[:, None]]
 
-    @cached_property
+    @property
     def pool(self) -> np.ndarray:
         """The distributions that contexts share, shape (4096, 512), float64: softmax(s z).
 
         z are normal numbers, and s makes the mean entropy ln 16.
         """
-        z = np.random.default_rng([self.seed, 0x9001]).standard_normal((POOL, OUTPUTS))
-        low, high = 1.0, 5.0
-        for _ in range(30):
-            s = (low + high) / 2
-            high, low = (
-                (s, low) if _entropies(_softmax(s * z)).mean() < math.log(PERPLEXITY) else (high, s)
-            )
-        return _softmax(s * z)
+        return _pool(self.seed)
 
     @cached_property
     def entropies(self) -> np.ndarray:
@@ -157,6 +150,19 @@ class Associations:
     def _stairs(self) -> np.ndarray:
         """Row plus cumulative probability, all rows behind each other: one sorted list."""
         return (np.arange(POOL)[:, None] + np.cumsum(self.pool, 1)).ravel()
+
+
+@lru_cache(maxsize=2)
+def _pool(seed: int) -> np.ndarray:
+    z = np.random.default_rng([seed, 0x9001]).standard_normal((POOL, OUTPUTS))
+    low, high = 1.0, 5.0
+    for _ in range(30):
+        s = (low + high) / 2
+        if _entropies(_softmax(s * z)).mean() < math.log(PERPLEXITY):
+            high = s
+        else:
+            low = s
+    return _softmax(s * z)
 
 
 def _softmax(z: np.ndarray) -> np.ndarray:

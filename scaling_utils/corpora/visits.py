@@ -1,19 +1,23 @@
 """What is left of a context after its visits, and of a whole source after D examples.
 
-A context that shares no weight with the others is learned by its own examples alone. How much of its
-excess is left depends on how often it came and on how the rate fell meanwhile: that is one curve f
-of the expected number of visits, and it has no exponent of the source in it. The source adds up
-such curves: context r comes D P(r) times.
+A context that shares no weight with the others is learned by its own examples alone. How much of
+its excess is left depends on how often it came and on how the rate fell meanwhile: that is one
+curve f of the expected number of visits, and it has no exponent of the source in it. The source
+adds up such curves: context r comes D P(r) times.
 """
 
 from __future__ import annotations
 
+import csv
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from scaling_utils._check import number, positive_array
-from scaling_utils.corpora.associations import OUTPUTS, Associations
+from scaling_utils._check import number, positive_array, same_length
+from scaling_utils.corpora.associations import OUTPUTS, PERPLEXITY, Associations
 
 EXACT = 2**14  # contexts that are added up one by one
 
@@ -74,8 +78,8 @@ class DataCurve:
     visits : array, shape (points,)
         Expected visits, rising, above zero.
     left : array, shape (points,)
-        f there, in nats. Between points ln f is linear in ln(visits); beyond the last one it goes on
-        with the power ``slope``, below the first one it is linear in the visits.
+        f there, in nats. Between points ln f is linear in ln(visits); beyond the last one it goes
+        on with the power ``slope``, below the first one it is linear in the visits.
     start : float
         f(0), in nats.
     slope : float
@@ -90,6 +94,7 @@ class DataCurve:
     def __post_init__(self):
         positive_array("visits", self.visits, ndim=1)
         positive_array("left", self.left, ndim=1)
+        same_length(visits=self.visits, left=self.left)
 
     def after(self, visits) -> np.ndarray:
         """Return f at these expected numbers of visits."""
@@ -103,7 +108,7 @@ class DataCurve:
         """Return the excess after D examples of a source of exponent g, in nats."""
         source = Associations(g)
         near = source.probability(np.arange(1, EXACT + 1))
-        edges = np.concatenate([np.geomspace(EXACT + 1, 1e30, 4000).round()])
+        edges = np.geomspace(EXACT + 1, 1e30, 4000).round()
         mass = np.array([source.mass(a) for a in edges])
         middle = source.probability(np.sqrt(edges[:-1] * edges[1:]))
         return np.array(
@@ -114,3 +119,46 @@ class DataCurve:
                 for D in np.atleast_1d(np.asarray(tokens, float))
             ]
         )
+
+
+@dataclass(frozen=True)
+class DataCurves:
+    """Data curves of several steps, of which a tuned memory takes the best at each D.
+
+    Parameters
+    ----------
+    steps : sequence of float
+        Rising; three or more.
+    curves : sequence of DataCurve
+        One for each step.
+    """
+
+    steps: Sequence[float]
+    curves: Sequence[DataCurve]
+
+    @classmethod
+    def read(cls, file: str | Path, power: float = 1.0) -> DataCurves:
+        """Return the curves of a schedule from a table of ``alone``.
+
+        Its columns are power, step, visits and left, and its rows are in the order of the visits.
+        """
+        with Path(file).open(newline="", encoding="utf-8") as table:
+            rows = [row for row in csv.DictReader(table) if float(row["power"]) == power]
+        steps = sorted({float(row["step"]) for row in rows})
+        curves = []
+        for step in steps:
+            mine = [row for row in rows if float(row["step"]) == step]
+            visits, left = (np.array([float(r[name]) for r in mine]) for name in ("visits", "left"))
+            start = math.log(OUTPUTS / PERPLEXITY)  # of a network that says nothing
+            curves.append(DataCurve(visits, left, start, power / (1 + power)))
+        return cls(steps, curves)
+
+    def least(self, g: float, tokens) -> np.ndarray:
+        """Return the least excess over the steps after D examples, by a parabola in ln(step)."""
+        table = np.array([curve.excess(g, tokens) for curve in self.curves])  # (steps, D)
+        x, least = np.log(self.steps), []
+        for column in table.T:
+            i = int(np.clip(column.argmin(), 1, len(x) - 2))
+            c = np.polyfit(x[i - 1 : i + 2], column[i - 1 : i + 2], 2)
+            least.append(np.polyval(c, np.clip(-c[1] / (2 * c[0]), x[0], x[-1])))
+        return np.array(least)

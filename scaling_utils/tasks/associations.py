@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -89,7 +90,7 @@ class AssociationTask:
 
 
 def columns(mask: np.ndarray) -> Tensor:
-    """Return where each output of a context stands in its row of the pool, shape (contexts, 512)."""
+    """Return where a context's outputs stand in its row of the pool, shape (contexts, 512)."""
     return torch.from_numpy(np.arange(OUTPUTS) ^ mask[:, None])
 
 
@@ -104,7 +105,7 @@ def strata(
     first = np.arange(1, head, dtype=float)
     parts = [(first, source.probability(first))]
     edges = [2.0**k for k in range(head.bit_length() - 1, LAST_OCTAVE + 1)] + [math.inf]
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         mass, above = source.mass(low, high), 0.0 if math.isinf(high) else source.mass(high)
         ranks = source.ranks(above + mass * (1 - rng.random(each)))
         parts.append((np.clip(ranks, low, high - 1), np.full(each, mass / each)))
