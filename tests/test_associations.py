@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from scipy.special import zeta
 
 from scaling_utils.corpora.associations import HEAD, OUTPUTS, Associations
-from scaling_utils.corpora.visits import DataCurve, alone
+from scaling_utils.corpora.visits import DataCurve, DataCurves, alone
 from scaling_utils.experiments.associative import associative_memory
 from scaling_utils.models.associative import AssociativeMemory
 from scaling_utils.tasks.associations import AssociationTask
@@ -124,3 +124,19 @@ def test_the_data_curve_sums_what_is_left_of_each_context():
     assert curve.excess(1.5, D)[0] == pytest.approx(exact, rel=2e-3)
     far = curve.excess(1.5, 1e9 * np.array([1, 2]))
     assert math.log2(far[0] / far[1]) == pytest.approx(1 / 3, abs=0.003)  # 1 - 1/g
+
+
+def test_curves_are_read_and_the_best_step_is_between_them(tmp_path):
+    visits = np.geomspace(1e-2, 1e4, 60)
+    lines = ["power,step,visits,left"]
+    for step in (1.0, 2.0, 4.0):  # the best step is 2: a parabola in its logarithm
+        left = (1 + 0.1 * math.log(step / 2) ** 2) / (1 + visits)
+        lines += [f"1.0,{step},{v},{f}" for v, f in zip(visits, left, strict=True)]
+    file = tmp_path / "visits.csv"
+    file.write_text("\n".join(lines), encoding="utf-8")
+    curves = DataCurves.read(file)
+    assert list(curves.steps) == [1.0, 2.0, 4.0]
+    assert curves.curves[0].start == pytest.approx(math.log(32))  # 512 outputs less 16
+    assert curves.curves[0].slope == 0.5
+    best = DataCurves((1.0, 2.0, 4.0), [curves.curves[1]] * 3)
+    assert curves.least(1.5, 1e4) == pytest.approx(best.least(1.5, 1e4), rel=1e-3)

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 from study_scripts import load
 
+from scaling_utils.fitting import fit_coupled
+from scaling_utils.studies import read_rows
+
 FOLDER = Path(__file__).resolve().parent.parent / "results" / "associative_memory"
 TEXT = (FOLDER / "PREREGISTRATION.md").read_text(encoding="utf-8")
 
@@ -82,3 +85,31 @@ def test_a_cell_is_trained_once_and_claimed_by_one(scripts, tmp_path):
     assert table.claim(cell) is None
     lock.release()
     assert table.claim(cell) is not None
+
+
+def test_the_tuned_cells_are_those_of_the_runs(scripts):
+    record, _, score = scripts
+    rows = read_rows(FOLDER / "runs.csv")
+    cells = read_rows(FOLDER / "cells.csv")
+    assert cells == score.tuned(rows)
+    assert sum(cell["edge"] for cell in cells) <= len(cells) / 4
+    assert all(cell["se"] <= 0.003 * cell["excess"] for cell in cells)
+    seeds = {(row["g"], row["seed"], row["stream"]) for row in rows}
+    assert seeds <= {(cell.g, cell.seed, cell.stream) for cell in record.planned()}
+
+
+def test_the_chapters_way_to_fit_finds_the_registered_laws(scripts):
+    _, _, score = scripts
+    rows = read_rows(FOLDER / "runs.csv")
+    one = score.cells(rows, 1.2, "fit")
+    least = {"E": 0.0, "delta": np.inf}
+    derived = {"alpha": 0.2, "beta": 1.0}  # in 1 / F(D) instead of D
+    theory = fit_coupled(one.N, 1 / score.F(1.2, one.D), one.excess, fixed=derived, **least).law
+    mine = score.fit("theory", 1.2, one.N, one.D, one.excess)
+    assert (theory.A, theory.B, theory.q) == pytest.approx((mine.A, mine.B, mine.q), rel=1e-3)
+    for name, more in (("coupled", {}), ("additive", {"q": 1.0})):
+        law = fit_coupled(one.N, one.D, one.excess, **least, **more).law
+        mine = score.fit(name, 1.2, one.N, one.D, one.excess)
+        assert (law.alpha, law.beta, law.q) == pytest.approx(
+            (mine.alpha, mine.beta, mine.q), rel=1e-3
+        )
