@@ -31,7 +31,7 @@ BOOK = read_predictions(ROOT / "results" / "registered.toml")
 # Planned after a score, to show what it had missed: they predict nothing.
 EXPLORED = {"known_entropy_rates", "known_entropy_seeds", "transformers_rates"}
 WORDS = {"half": 0.5, "quarter": 0.25, "two": 2, "three": 3, "four": 4, "ten": 10}
-NUMBER = re.compile(r"(?<![\w^.])-?\d[\d,]*(?:\.\d+)?|\b(?:" + "|".join(WORDS) + r")\b")
+NUMBER = re.compile(r"(?<![\w^.])-?(?:\d[\d,]*(?:\.\d+)?|\.\d+)|\b(?:" + "|".join(WORDS) + r")\b")
 EVERY = pytest.mark.parametrize("one", BOOK.values(), ids=lambda one: one.id)
 
 

@@ -3,6 +3,7 @@
 ``run_table``             published tables of training runs, downloaded by pinned address
 ``dirichlet_language``    made languages whose entropy is known; ``coded_sum_language`` hides a rule
 ``text``                  text that came with Python and PyTorch: "python", "english", "cpp"
+``Associations``          contexts without end by a Zipf law, each with a distribution of its own
 ``digits``                images that came with scikit-learn
 
 A text is divided by document with ``split``; ``Windows`` and ``Sequences`` draw batches
@@ -21,6 +22,7 @@ from scaling_utils._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "associations": ("Associations",),
         "baselines": ("Compressed", "Description", "compressed", "describe", "ngram_entropy"),
         "coded": ("coded_sum_language",),
         "images": ("Digits", "digits"),
@@ -35,6 +37,7 @@ __getattr__, __dir__, __all__ = attach(
             "run_table",
         ),
         "texts": ("TEXTS", "Document", "Text", "text"),
+        "visits": ("DataCurve", "DataCurves"),
         "windows": ("HeldOutSequences", "HeldOutWindows", "Sequences", "Windows"),
     },
 )

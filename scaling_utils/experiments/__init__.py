@@ -16,6 +16,7 @@ from scaling_utils._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "associative": ("associative_memory", "converged_memory"),
         "complexity": ("task_complexity",),
         "ngrams": ("neural_ngrams",),
         "registry": ("EXPERIMENTS", "MOVED"),

@@ -5,6 +5,7 @@ from scaling_utils._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "associative": ("AssociativeMemory",),
         "attention_only": ("AttentionOnly",),
         "gpt": ("GPT",),
         "lora": ("LoRALinear", "add_lora", "merge", "train_only", "trainable"),
