@@ -135,7 +135,7 @@ def test_subjects_are_listed_for_pages_of_the_plan():
 SUBJECTS = {
     "tokens per parameter": "notebooks/20_chinchilla",
     "Chinchilla": "notebooks/20_chinchilla",
-    "muP": "notebooks/10_learning_rates",
+    "muP": "notebooks/38_width",
     "MoE": "notebooks/13_mixture_of_experts",
     "LSTM": "notebooks/24_architectures_and_domains",
     "bootstrap": "notebooks/15_power_laws",
