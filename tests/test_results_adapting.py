@@ -110,7 +110,7 @@ def rows():
 
 
 def test_each_cell_was_trained_as_registered_from_a_clean_checkout(rows):
-    assert not any(row["dirty"] for row in rows)
+    assert {str(row["dirty"]) for row in rows} == {"False"}
     assert {(r["dimension"], r["target"], r["width"]) for r in rows} == set(record.CELLS)
     for cell in record.CELLS:
         here = [row for row in rows if (row["dimension"], row["target"], row["width"]) == cell]

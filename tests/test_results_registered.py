@@ -292,13 +292,13 @@ def test_the_file_is_found_in_a_checkout_and_where_only_the_package_is_installed
     assert found == [str(inside / "registered.toml"), "1.5"]
 
 
-def listed_by(*studies):
-    """Return what ``notebook.predictions`` shows."""
+def listed_by(*studies, by=notebook.predictions):
+    """Return what ``notebook.predictions`` shows, or another list."""
     shell, found = InteractiveShell.instance(), []
     before = shell.display_pub.publish
     shell.display_pub.publish = lambda data, metadata=None, **_: found.append(data)
     try:
-        notebook.predictions(*studies)
+        by(*studies)
     finally:
         shell.display_pub.publish = before
         InteractiveShell.clear_instance()
@@ -321,3 +321,18 @@ def test_predictions_are_listed_with_their_bounds_and_without_outcomes():
 def test_predictions_of_no_study_are_refused(studies):
     with pytest.raises(ValueError, match=r"studies must name some of .*known_entropy, .*got '"):
         notebook.predictions(*studies)
+
+
+def test_the_predictions_of_one_study_are_listed_in_two_columns():
+    lines = listed_by("text", by=notebook.predicted)["text/markdown"].splitlines()
+    assert lines[0] == "| registered prediction | held where |"
+    wanted = [one for one in BOOK.values() if one.id.startswith("text.")]
+    for line, one in zip(lines[2:], wanted, strict=True):
+        assert line.startswith(f"| {one.sentence.split('_')[0]}")
+        assert f"| {one.bound} " in line
+
+
+@pytest.mark.parametrize("study", ["", "nothing", "known"])
+def test_predictions_of_an_unknown_study_are_refused(study):
+    with pytest.raises(ValueError, match=r"study must be one of .*known_entropy, .*got '"):
+        notebook.predicted(study)

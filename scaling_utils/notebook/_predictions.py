@@ -34,5 +34,27 @@ def predictions(*studies: str) -> None:
     table(columns)
 
 
+def predicted(study: str) -> None:
+    """List the registered predictions of one study in two columns, which fit on a phone.
+
+    Parameters
+    ----------
+    study : str
+        Its name, as in ``results/registered.toml``: what stands before the dot of an id.
+
+    Raises
+    ------
+    ValueError
+        If it has no registered prediction.
+    """
+    book = read_predictions(registered_file()).values()
+    found = [one for one in book if _study(one) == study]
+    if not found:
+        known = ", ".join(sorted({_study(one) for one in book}))
+        raise ValueError(f"study must be one of {known}, got {study!r}")
+    bounds = [f"{one.bound} {one.unit}".strip() for one in found]
+    table({"registered prediction": [one.sentence for one in found], "held where": bounds})
+
+
 def _study(one: Prediction) -> str:
     return one.id.split(".")[0]
