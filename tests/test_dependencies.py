@@ -165,6 +165,25 @@ def test_of_the_registered_predictions_those_count_that_are_asked_for(root):
     assert changed(root, ask + "registered(x)", toml, "24", "25")
 
 
+def test_of_the_predictions_of_a_study_no_others_count(root):
+    file = root / "results" / "registered.toml"
+    entry = '[[prediction]]\nid = "{}"\nat_most = {}\n'
+    file.write_text(entry.format("text.q", 1) + entry.format("text.p", 22) + entry.format("a.q", 5))
+    room = root / "scaling_utils" / "notebook"
+    room.mkdir()
+    (room / "__init__.py").write_text(
+        ATTACH.format(table={"_predictions": ("predicted", "FILE")}, modules=())
+    )
+    (room / "_predictions.py").write_text(
+        "FILE = 'registered.toml'\ndef predicted(study):\n    return FILE, study\n"
+    )
+    ask, toml = "from scaling_utils.notebook import predicted\n", "results/registered.toml"
+    assert changed(root, ask + "predicted('text')", toml, "= 1\n", "= 3\n")
+    assert changed(root, ask + "predicted('text')", toml, "22", "23")
+    assert not changed(root, ask + "predicted('text')", toml, "= 5", "= 6")
+    assert changed(root, ask + "predicted(x)", toml, "= 6", "= 7")
+
+
 def test_a_name_that_moves_to_another_module_is_named(root):
     notebook = new_notebook(cells=[new_code_cell(FROM + "OTHER\nOTHER")])
     assert freshness.digests(notebook, root)["inputs"].keys() == {L + "other.py"}

@@ -24,6 +24,7 @@ from modules import PACKAGE, Name, pattern, strings
 
 DATA = f"{PACKAGE}/data"
 RESULTS = "results"
+STUDY = "study"  # of a registered prediction: what stands before the dot of its id
 # Functions whose result depends only on the rows that carry their first argument: the file, and
 # the columns in which it may stand, where a cell may list several names with semicolons.
 LOOKUPS: dict[Name, tuple[str, tuple[str, ...]]] = {
@@ -35,6 +36,7 @@ LOOKUPS: dict[Name, tuple[str, tuple[str, ...]]] = {
         ("scaling_utils.notebook._registered", name): (f"{RESULTS}/registered.toml", ("id",))
         for name in ("prediction", "registered", "verdict")
     },
+    ("scaling_utils.notebook._predictions", "predicted"): (f"{RESULTS}/registered.toml", (STUDY,)),
 }
 FOLDER = "recorded"  # the function that finds the folder of a study
 TABLES = (".csv", ".toml")
@@ -128,7 +130,7 @@ class Inputs:
                     found[f"{file} ({_plain(one)})"] = rows(self.root / file, columns, one)
                 if ANY in patterns:
                     for row in table_rows(self.root / file):
-                        found[f"{file}{ROW}{row[columns[0]]})"] = _text([row])
+                        found[f"{file}{ROW}{_cell(row, columns[0])})"] = _text([row])
         return found
 
     def _files(self) -> Iterator[str]:
@@ -173,8 +175,12 @@ def rows(file: Path, columns: Iterable[str], text: str) -> str:
     """Return the rows of a table that a name picks, with the names of all columns."""
     asked = re.compile(text)
     return _text(
-        [row for row in table_rows(file) if any(_carries(row.get(one), asked) for one in columns)]
+        [row for row in table_rows(file) if any(_carries(_cell(row, c), asked) for c in columns)]
     )
+
+
+def _cell(row: dict, column: str) -> object:
+    return row.get("id", "").partition(".")[0] if column == STUDY else row.get(column)
 
 
 def _text(kept: list[dict]) -> str:
