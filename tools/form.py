@@ -1,7 +1,6 @@
-"""The guides for a short chapter, measured, and the list of chapters that are still beyond them.
+"""The guides for a short chapter, measured.
 
-    python tools/form.py            # what each chapter measures, and where it is beyond a guide
-    python tools/form.py --write    # write book/form.csv; it may only get shorter and smaller
+    python tools/form.py            # where a chapter is beyond a guide, and by how much
 
 Code counts as lines that are neither blank nor only a comment, without solutions. A cell is
 folded if it carries the tag ``hide-input`` or ``hide-cell``. Words are those of the Markdown,
@@ -10,7 +9,6 @@ without solutions; a formula counts as one.
 
 from __future__ import annotations
 
-import csv
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -23,7 +21,6 @@ sys.path.insert(0, str(ROOT))
 
 from scaling_utils.notebook import IN_SHORT, TAKEAWAY  # noqa: E402
 
-LIST = ROOT / "book" / "form.csv"
 SCREEN = 358  # pixels of a page on a phone of 390
 LETTER, PADDING, WIDEST = 7.5, 22, 224  # pixels: a letter in a table, a cell's sides, a column
 SMALLEST_TEXT = 9.0  # pixels of the smallest text in a figure, on a phone
@@ -205,44 +202,12 @@ def measure(paths: Iterable[Path]) -> dict[tuple[str, str], int]:
     }
 
 
-def listed(file: Path = LIST) -> dict[tuple[str, str], int]:
-    with file.open(newline="", encoding="utf-8") as rows:
-        return {(r["chapter"], r["guide"]): int(r["value"]) for r in csv.DictReader(rows)}
-
-
-def worse(now: dict[tuple[str, str], int], before: dict[tuple[str, str], int]) -> list[str]:
-    """Name what is beyond a guide and was not, or is further beyond it than it was."""
-    return [
-        f"{chapter}: {guide} is {value}, and {_before(before.get((chapter, guide)))}"
-        for (chapter, guide), value in now.items()
-        if value > before.get((chapter, guide), -1)
-    ]
-
-
-def _before(value: int | None) -> str:
-    return "was within the guide" if value is None else f"was {value}"
-
-
-def write(now: dict[tuple[str, str], int], file: Path = LIST) -> None:
-    with file.open("w", newline="", encoding="utf-8") as out:
-        rows = csv.writer(out, lineterminator="\n")
-        rows.writerow(["chapter", "guide", "value"])
-        rows.writerows([*key, value] for key, value in sorted(now.items()))
-
-
-def main(argv: list[str]) -> int:
+def main() -> int:
     now = measure(chapters())
-    if argv == ["--write"]:
-        problems = worse(now, listed()) if LIST.exists() else []
-        print("\n".join(problems) or f"{len(now)} entries")
-        if problems:
-            return 1
-        write(now)
-        return 0
     for (chapter, guide), value in sorted(now.items()):
         print(f"{chapter:28} {guide:14} {value:5}")
-    return 0
+    return bool(now)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
