@@ -1,6 +1,7 @@
 """The language with a coded sum: its rows and entropies by hand."""
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -8,13 +9,13 @@ import pytest
 from scaling_utils.corpora import coded_sum_language
 
 
-def test_two_symbols_by_hand():
-    """After (a, b) one symbol has half of the probability more, and Zipf's 2 to 1 the rest."""
-    language = coded_sum_language(vocab=2, share=0.5)
-    code = np.random.default_rng(0).permutation(2)
-    for context, (a, b) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
-        wanted = np.array([2, 1]) / 6  # (1 - 0.5) times 2/3 and 1/3
-        wanted[code[(a + b) % 2]] += 0.5
+def test_three_symbols_by_hand():
+    """After (a, b) one symbol has half of the probability more, and Zipf's 6 : 3 : 2 the rest."""
+    language = coded_sum_language(vocab=3, share=0.5)
+    code = np.random.default_rng(0).permutation(3)
+    for context, (a, b) in enumerate(product(range(3), repeat=2)):
+        wanted = np.array([6, 3, 2]) / 22  # (1 - 0.5) times 6/11, 3/11 and 2/11
+        wanted[code[(a + b) % 3]] += 0.5
         assert language.rows[context] == pytest.approx(wanted)
 
 
