@@ -66,6 +66,7 @@ def test_it_lists_every_study_with_the_numbers_of_its_rows(stored):
         "emergence": "record.py",
         "contest": "record.py",
         "associative_memory": "record.py",
+        "known_entropy_domain": "record.py",
     }
     assert {folder.name for folder in others} == set(scripts)
     for folder in others:
