@@ -14,11 +14,7 @@ def test_one_feature_by_hand():
 
 
 def test_one_example_by_hand():
-<<<<<<< HEAD
     """One direction of N is seen. Noise over a chi^2(N) has the mean 1 / (N - 2)."""
-=======
-    """One direction of N is seen; the noise is over a chi^2(N), of mean inverse 1 / (N - 2)."""
->>>>>>> w-25
     found = least_squares_excess(1, [3, 12], signal=2, noise=0.5)
     assert found == pytest.approx([2 * 2 / 3 + 0.5, 2 * 11 / 12 + 0.05])
 
