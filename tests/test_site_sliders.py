@@ -152,7 +152,11 @@ def on_disk(context):
         window, wrong = context.new_page(), []
         window.on("pageerror", lambda error: wrong.append(str(error)))
         window.on("console", lambda said: wrong.append(said.text) if said.type == "error" else 0)
-        window.on("requestfailed", lambda request: wrong.append(request.url))
+        # A reload cuts off what is still on its way; that is no fault of the page.
+        window.on(
+            "requestfailed",
+            lambda one: wrong.append(one.url) if one.failure != "net::ERR_ABORTED" else 0,
+        )
         window.on(
             "request",
             lambda one: wrong.append(one.url) if not one.url.startswith(("file:", "data:")) else 0,
