@@ -1,12 +1,11 @@
 """The study of an associative memory: its text against its design and theory, and its recorder."""
 
-import csv
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
-from study_scripts import load
+from study_scripts import load, trained_once_and_claimed_by_one
 
 from scaling_utils.fitting import fit_coupled
 from scaling_utils.notebook import VERDICT_MIME
@@ -76,18 +75,8 @@ def test_the_laws_find_the_constants_of_a_made_table(scripts):
 
 def test_a_cell_is_trained_once_and_claimed_by_one(scripts, tmp_path):
     record, *_ = scripts
-    record.main(["--toy", "--out", str(tmp_path)])
-    written = (tmp_path / "runs.csv").read_text(encoding="utf-8")
-    rows = list(csv.DictReader(written.splitlines()))
+    rows = trained_once_and_claimed_by_one(record, tmp_path)
     assert {row["part"] for row in rows} == {"fit", "slow"}
-    record.main(["--toy", "--out", str(tmp_path)])
-    assert (tmp_path / "runs.csv").read_text(encoding="utf-8") == written
-    (cell, *_) = record.planned()
-    table = record.Table(tmp_path)
-    lock = table.claim(cell)
-    assert table.claim(cell) is None
-    lock.release()
-    assert table.claim(cell) is not None
 
 
 def test_the_tuned_cells_are_those_of_the_runs(scripts):

@@ -1,12 +1,12 @@
 """Known entropy inside its domain, on a CPU: its text against its design, and its recorder."""
 
-import csv
 import importlib.util
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from study_scripts import trained_once_and_claimed_by_one
 
 from scaling_utils import fitting
 from scaling_utils.laws import CoupledLaw
@@ -82,19 +82,9 @@ def test_how_sharp_the_forecast_is_on_made_tables(cells):
 
 
 def test_a_cell_is_trained_once_and_claimed_by_one(record, tmp_path):
-    record.main(["--toy", "--out", str(tmp_path)])
-    written = (tmp_path / "runs.csv").read_text(encoding="utf-8")
-    rows = list(csv.DictReader(written.splitlines()))
+    rows = trained_once_and_claimed_by_one(record, tmp_path)
     assert len(rows) == 4  # two seeds, two rates
     assert all(float(row["loss"]) > float(row["entropy"]) > 0 for row in rows)
-    record.main(["--toy", "--out", str(tmp_path)])
-    assert (tmp_path / "runs.csv").read_text(encoding="utf-8") == written
-    (run, *_) = record.planned()
-    table = record.Table(tmp_path)
-    lock = table.claim(run)
-    assert table.claim(run) is None
-    lock.release()
-    assert table.claim(run) is not None
 
 
 def teardown_module():

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
-from study_scripts import load
+from study_scripts import goes_on_where_it_stopped, load
 
 from scaling_utils.models.regressors import Regressors
 from scaling_utils.notebook import VERDICT_MIME
@@ -76,21 +74,7 @@ def test_a_best_rate_at_an_end_asks_for_the_next_one():
 
 
 def test_the_record_goes_on_where_it_stopped(tmp_path):
-    script = [sys.executable, str(FOLDER / "record.py"), "--toy", "--out", str(tmp_path)]
-    subprocess.run(script, check=True, capture_output=True)
-    file = tmp_path / "runs.csv"
-    whole = read_rows(file)
-    lines = file.read_text().splitlines()
-    cut = [line for line in lines if not line.startswith("2,analytic,32")]
-    assert len(cut) < len(lines)
-    file.write_text("\n".join(cut) + "\n")
-    said = subprocess.run(script, check=True, capture_output=True, text=True).stdout
-    assert said.count("\n") == 1
-
-    def timeless(rows):
-        return sorted(str({k: v for k, v in row.items() if k != "seconds"}) for row in rows)
-
-    assert timeless(read_rows(file)) == timeless(whole)
+    goes_on_where_it_stopped(FOLDER, tmp_path, "2,analytic,32")
 
 
 def test_drawn_units_are_those_of_the_untrained_network():

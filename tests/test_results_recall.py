@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from statistics import NormalDist
 
 import nbformat
 import pytest
 import torch
-from study_scripts import load
+from study_scripts import goes_on_where_it_stopped, load
 
 from scaling_utils.notebook import VERDICT_MIME
 from scaling_utils.studies import read_rows
@@ -102,21 +100,7 @@ def test_a_recorded_cell_comes_out_again():
 
 
 def test_the_record_goes_on_where_it_stopped(tmp_path):
-    script = [sys.executable, str(FOLDER / "record.py"), "--toy", "--out", str(tmp_path)]
-    subprocess.run(script, check=True, capture_output=True)
-    file = tmp_path / "runs.csv"
-    whole = read_rows(file)
-    lines = file.read_text().splitlines()
-    cut = [line for line in lines if not line.startswith("scored,linear 64")]
-    assert len(cut) < len(lines)
-    file.write_text("\n".join(cut) + "\n")
-    said = subprocess.run(script, check=True, capture_output=True, text=True).stdout
-    assert said.count("\n") == 1
-
-    def timeless(rows):
-        return sorted(str({k: v for k, v in row.items() if k != "seconds"}) for row in rows)
-
-    assert timeless(read_rows(file)) == timeless(whole)
+    goes_on_where_it_stopped(FOLDER, tmp_path, "scored,linear 64")
 
 
 def test_chapter_12_judges_each_prediction_by_the_cells_that_its_text_names():
