@@ -172,16 +172,16 @@ def test_of_the_predictions_of_a_study_no_others_count(root):
     room = root / "scaling_utils" / "notebook"
     room.mkdir()
     (room / "__init__.py").write_text(
-        ATTACH.format(table={"_predictions": ("predicted", "FILE")}, modules=())
+        ATTACH.format(table={"_predictions": ("predictions", "FILE")}, modules=())
     )
     (room / "_predictions.py").write_text(
-        "FILE = 'registered.toml'\ndef predicted(study):\n    return FILE, study\n"
+        "FILE = 'registered.toml'\ndef predictions(study):\n    return FILE, study\n"
     )
-    ask, toml = "from scaling_utils.notebook import predicted\n", "results/registered.toml"
-    assert changed(root, ask + "predicted('text')", toml, "= 1\n", "= 3\n")
-    assert changed(root, ask + "predicted('text')", toml, "22", "23")
-    assert not changed(root, ask + "predicted('text')", toml, "= 5", "= 6")
-    assert changed(root, ask + "predicted(x)", toml, "= 6", "= 7")
+    ask, toml = "from scaling_utils.notebook import predictions\n", "results/registered.toml"
+    assert changed(root, ask + "predictions('text')", toml, "= 1\n", "= 3\n")
+    assert changed(root, ask + "predictions('text')", toml, "22", "23")
+    assert not changed(root, ask + "predictions('text')", toml, "= 5", "= 6")
+    assert changed(root, ask + "predictions(x)", toml, "= 6", "= 7")
 
 
 def test_a_name_that_moves_to_another_module_is_named(root):

@@ -36,7 +36,10 @@ LOOKUPS: dict[Name, tuple[str, tuple[str, ...]]] = {
         ("scaling_utils.notebook._registered", name): (f"{RESULTS}/registered.toml", ("id",))
         for name in ("prediction", "registered", "verdict")
     },
-    ("scaling_utils.notebook._predictions", "predicted"): (f"{RESULTS}/registered.toml", (STUDY,)),
+    ("scaling_utils.notebook._predictions", "predictions"): (
+        f"{RESULTS}/registered.toml",
+        (STUDY,),
+    ),
 }
 FOLDER = "recorded"  # the function that finds the folder of a study
 TABLES = (".csv", ".toml")

@@ -1,9 +1,10 @@
 """The predictions of PREREGISTRATION.md, measured on what is recorded.
 
-    python results/known_entropy_domain/score.py [runs.csv]
+    python results/known_entropy_domain/score.py [FOLDER]
 
-It prints the cells, what is looked at first, and each prediction's measured value. A prediction is
-scored when the line of 3e13 has four cells or more; until then only what is recorded is counted.
+It reads runs.csv in the folder (this one), writes cells.csv there, and prints the cells, what is
+looked at first, and each prediction's measured value. A prediction is scored when the line of
+3e13 has four cells or more; until then only what is recorded is counted.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ sys.path.insert(0, str(HERE.parents[1]))
 from scaling_utils import fitting  # noqa: E402 - the package has to be found before it is imported
 from scaling_utils.laws import CoupledLaw, ParametricLaw  # noqa: E402
 from scaling_utils.studies import read_rows  # noqa: E402
+from scaling_utils.sweeps.tables import write_csv  # noqa: E402
 
 APART = 1.5  # the two rates of a cell differ by this factor
 LAST_FITTED, NEIGHBOURS, LAST = 3e12, 1e13, 3e13  # FLOPs of a line
@@ -120,6 +122,13 @@ def tuned_cell(group: list[Mapping]) -> tuple:
     edge = bool(abs(x) > np.log(APART))
     places = (one["line"], one["width"], one["N"], one["D"])
     return (*places, float(np.exp(least)), spread, edge, one["entropy"])
+
+
+def rows_of(cells: Cells) -> list[dict]:
+    """Return the tuned cells as the rows of cells.csv."""
+    columns = {name: values.tolist() for name, values in vars(cells).items() if name != "entropy"}
+    columns |= {"edge": cells.edge.astype(int).tolist(), "entropy": [cells.entropy] * len(cells)}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def sets_of(cells: Cells) -> dict[str, np.ndarray]:
@@ -253,9 +262,10 @@ def measured(cells: Cells) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print what is recorded and, where there is enough, the score."""
-    file = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "runs.csv"
-    cells = tuned(read_rows(file))
+    """Write the tuned cells; print them and, where there is enough, the score."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
+    cells = tuned(read_rows(folder / "runs.csv"))
+    write_csv(rows_of(cells), folder / "cells.csv")
     for line in np.unique(cells.line):
         print(f"line {line:g}: {int((cells.line == line).sum())} cells")
     for axis, found in first_looks(cells).items():

@@ -18,7 +18,7 @@ __getattr__, __dir__, __all__ = attach(
         "_setup": ("REPOSITORY", "UNSET", "setup", "write_setup_cell"),
         "_claims": ("CLAIM_MIME", "SEEN_FIRST", "Claim", "ClaimError", "claim", "claim_texts"),
         "_registered": ("VERDICT_MIME", "Prediction", "Verdict", "registered", "verdict"),
-        "_predictions": ("predicted", "predictions"),
+        "_predictions": ("predictions",),
         "_shown": ("figure", "say", "table"),
         "_summary": ("IN_SHORT", "TAKEAWAY", "in_short", "takeaway"),
         "_colours": ("COLOURS", "contrast", "ink", "shades"),
