@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
+
+from scaling_utils.notebook import VERDICT_MIME
 from scaling_utils.studies import read_rows
 
 
@@ -60,3 +63,15 @@ def trained_once_and_claimed_by_one(record, out: Path) -> list[dict]:
     lock.release()
     assert table.claim(cell) is not None
     return list(csv.DictReader(written.splitlines()))
+
+
+def handed_over(page: Path) -> dict[str, float]:
+    """Return what a page measured for each registered prediction, by what follows the dot."""
+    outputs = [
+        output
+        for cell in nbformat.read(page, as_version=4).cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+    ]
+    shown = [one["data"][VERDICT_MIME] for one in outputs if VERDICT_MIME in one.get("data", {})]
+    return {one["id"].partition(".")[2]: one["measured"] for one in shown}

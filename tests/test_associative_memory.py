@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
-from study_scripts import load, trained_once_and_claimed_by_one
+from study_scripts import handed_over, load, trained_once_and_claimed_by_one
 
 from scaling_utils.fitting import fit_coupled
-from scaling_utils.notebook import VERDICT_MIME
 from scaling_utils.studies import read_rows
 
 FOLDER = Path(__file__).resolve().parent.parent / "results" / "associative_memory"
@@ -110,13 +108,4 @@ def test_the_chapters_way_to_fit_finds_the_registered_laws(scripts):
 def test_the_chapter_hands_over_what_the_score_measures(scripts):
     _, _, score = scripts
     measured = score.measured(read_rows(FOLDER / "runs.csv"))
-    book = nbformat.read(CHAPTER, as_version=4)
-    shown = [
-        output["data"][VERDICT_MIME]
-        for cell in book.cells
-        if cell.cell_type == "code"
-        for output in cell.outputs
-        if VERDICT_MIME in output.get("data", {})
-    ]
-    found = {one["id"].partition(".")[2]: one["measured"] for one in shown}
-    assert found == pytest.approx(measured, rel=1e-3)
+    assert handed_over(CHAPTER) == pytest.approx(measured, rel=1e-3)

@@ -6,12 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from study_scripts import load
+from study_scripts import handed_over, load
+
+from scaling_utils.studies import read_rows
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 (score,) = load(RESULTS / "known_entropy_domain", "score")
 (design,) = load(RESULTS / "gpu", "design")
 LAW = score.FROZEN["coupled"]
+FOLDER = RESULTS / "known_entropy_domain"
+PAGE = RESULTS.parent / "notebooks" / "study_known_entropy_domain.ipynb"
 
 
 def table(law, *, runs=30, off=0.05, noise=0.004):
@@ -111,3 +115,37 @@ def test_an_additive_table_speaks_against_the_coupling():
     assert found["q, low"] < 1 < found["q, high"]
     assert found["additive, C, % of excess"] < 2
     assert found["frozen, C"] > 5
+
+
+def test_the_tuned_cells_are_those_of_the_runs():
+    cells = score.tuned(read_rows(FOLDER / "runs.csv"))
+    assert read_rows(FOLDER / "cells.csv") == score.rows_of(cells)
+    assert cells.edge.mean() <= 0.25
+    assert np.median(cells.spread) <= 0.03
+
+
+def test_the_page_hands_over_what_the_score_measures():
+    found = score.measured(score.tuned(read_rows(FOLDER / "runs.csv")))
+    worst = {
+        unit: max(found[f"coupled, {name}, % of {unit}"] for name in score.HELD_OUT)
+        for unit in ("excess", "loss")
+    }
+
+    def outside(value, low, high):
+        return max(low - value, value - high, 0)
+
+    far = {form: found[f"{form}, C, % of excess"] for form in (*score.FORMS, "no change")}
+    path = found["valley's exponent"]
+    wanted = worst | {
+        "additive": far["additive"] / far["coupled"],
+        "no_change": far["no change"] / far["coupled"],
+        "frozen": found["frozen, all"],
+        "frozen_far": found["frozen, C"],
+        "entropy": outside(found["entropy"], found["E, low"], found["E, high"]),
+        "sharp": found["E, high"] - found["E, low"],
+        "coupling": found["q, high"],
+        "decades": 2,
+        "path_inside": outside(path, found["a, low"], found["a, high"]),
+        "path": abs(path - 0.383),
+    }
+    assert handed_over(PAGE) == pytest.approx(wanted, rel=1e-3, abs=1e-6)
