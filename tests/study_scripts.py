@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import nbformat
+import verdicts
 
-from scaling_utils.notebook import VERDICT_MIME
 from scaling_utils.studies import read_rows
 
 
@@ -66,12 +66,7 @@ def trained_once_and_claimed_by_one(record, out: Path) -> list[dict]:
 
 
 def handed_over(page: Path) -> dict[str, float]:
-    """Return what a page measured for each registered prediction, by what follows the dot."""
-    outputs = [
-        output
-        for cell in nbformat.read(page, as_version=4).cells
-        if cell.cell_type == "code"
-        for output in cell.outputs
-    ]
-    shown = [one["data"][VERDICT_MIME] for one in outputs if VERDICT_MIME in one.get("data", {})]
-    return {one["id"].partition(".")[2]: one["measured"] for one in shown}
+    """Return what a page measured for each registered prediction, by its id."""
+    cells = nbformat.read(page, as_version=4).cells
+    shown = [one for cell in cells for one in verdicts.in_outputs(cell.get("outputs", []))]
+    return {one["id"]: one["measured"] for one in shown}

@@ -148,4 +148,5 @@ def test_the_page_hands_over_what_the_score_measures():
         "path_inside": outside(path, found["a, low"], found["a, high"]),
         "path": abs(path - 0.383),
     }
+    wanted = {f"known_entropy_domain.{name}": value for name, value in wanted.items()}
     assert handed_over(PAGE) == pytest.approx(wanted, rel=1e-3, abs=1e-6)

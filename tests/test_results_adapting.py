@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
-from study_scripts import goes_on_where_it_stopped, load
+from study_scripts import goes_on_where_it_stopped, handed_over, load
 
 from scaling_utils.models.regressors import Regressors
-from scaling_utils.notebook import VERDICT_MIME
 from scaling_utils.studies import read_rows
 from scaling_utils.tasks import WaveTask, solved_losses
 
@@ -167,10 +165,7 @@ def test_chapter_25_judges_each_prediction_by_the_cells_that_its_text_names(rows
         "adapting.order": min(steps),
         "adapting.lead": np.exp(min(leads)),
     }
-    book = nbformat.read(FOLDER.parents[1] / "notebooks" / "25_task_complexity.ipynb", 4)
-    outputs = (made for cell in book.cells for made in cell.get("outputs", []))
-    verdicts = (made["data"].get(VERDICT_MIME) for made in outputs if "data" in made)
-    judged = {one["id"]: one["measured"] for one in verdicts if one}
+    judged = handed_over(FOLDER.parents[1] / "notebooks" / "25_task_complexity.ipynb")
     mine = {id: measured for id, measured in judged.items() if id.startswith("adapting.")}
     assert mine == pytest.approx(wanted, rel=1e-3, abs=1e-4)
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from statistics import NormalDist
 
-import nbformat
 import pytest
 import torch
-from study_scripts import goes_on_where_it_stopped, load
+from study_scripts import goes_on_where_it_stopped, handed_over, load
 
-from scaling_utils.notebook import VERDICT_MIME
 from scaling_utils.studies import read_rows
 from scaling_utils.tasks import Task
 
@@ -127,10 +125,7 @@ def test_chapter_12_judges_each_prediction_by_the_cells_that_its_text_names():
         "recall.welch": max(abs(mean["linear 64", P] - welch(P)) for P in record.PAIRS),
         "recall.positive": mean["positive 32", 128],
     }
-    book = nbformat.read(FOLDER.parents[1] / "notebooks" / "12_attention.ipynb", 4)
-    outputs = (made for cell in book.cells for made in cell.get("outputs", []))
-    verdicts = (made["data"].get(VERDICT_MIME) for made in outputs if "data" in made)
-    judged = {one["id"]: one["measured"] for one in verdicts if one}
+    judged = handed_over(FOLDER.parents[1] / "notebooks" / "12_attention.ipynb")
     # The limit without training is drawn anew in the chapter: the text says 78 % at 64 pairs.
     gain = judged.pop("recall.training")
     assert gain == pytest.approx(mean["linear 32", 64] - 78, abs=1)
